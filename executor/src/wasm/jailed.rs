@@ -1,0 +1,238 @@
+//! Starts a worker process and believes it only after the kernel agreed.
+//!
+//! Blocking, for both roles: the pool runs it on a thread of its own, and the
+//! command line runs it as it is.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use super::wire::{Ready, Role, Setup, WIRE_VERSION, read_frame, write_frame};
+
+/// A worker confines itself and warms up in some 20 ms; a loaded machine gets
+/// this long.
+const START_WAIT: Duration = Duration::from_secs(30);
+
+/// A worker's report is a few kilobytes.
+const MAX_READY_BYTES: u32 = 1 << 20;
+
+/// What is kept of a worker's standard error: one line, usually.
+const MAX_STDERR_BYTES: u64 = 8 << 10;
+
+/// A running worker. Dropping it kills it.
+#[derive(Debug)]
+pub struct Jailed {
+    keeper: Keeper,
+    /// The frames.
+    pub socket: UnixStream,
+    /// The confined process, as the host numbers it.
+    pub pid: u32,
+    /// What it said of itself.
+    pub ready: Ready,
+    /// What the kernel says of it.
+    pub observed: jail::Observed,
+}
+
+/// Why a worker did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The program could not be started.
+    #[error("`{path}` cannot be started: {source}; install it beside `lazaret`")]
+    Spawn {
+        /// The worker's program.
+        path: String,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// It ended before it was ready.
+    #[error("the worker did not start: {said}")]
+    Ended {
+        /// Its last words, or how it ended.
+        said: String,
+    },
+    /// A layer that was asked for is not in force, as seen from outside.
+    #[error("the worker is not confined as its profile asks: {0}")]
+    Unconfined(#[from] jail::Missing),
+    /// The worker could not be looked at.
+    #[error("the worker cannot be observed: {0}")]
+    Unseen(#[from] jail::ObserveError),
+}
+
+impl Jailed {
+    /// Start `program` in `role`, confined by `plan`, with `file` on descriptor 1.
+    ///
+    /// # Errors
+    /// When it does not start, or is confined by less than the plan.
+    pub fn start(
+        program: &Path,
+        role: Role,
+        plan: &jail::Plan,
+        file: File,
+    ) -> Result<Self, StartError> {
+        let (mut socket, theirs) = UnixStream::pair().map_err(ended)?;
+        let spawned = Command::new(program)
+            .env_clear()
+            .stdin(OwnedFd::from(theirs))
+            .stdout(file)
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|source| StartError::Spawn {
+                path: program.display().to_string(),
+                source,
+            })?;
+        let mut keeper = Keeper(spawned);
+        let stderr = keeper.0.stderr.take();
+        let (pid, ready) = match handshake(&mut socket, role, plan) {
+            Ok(shaken) => shaken,
+            Err(error) => return Err(last_words(keeper, stderr, &error)),
+        };
+        drain(stderr);
+        let observed = jail::observe(pid)?;
+        observed.verify(plan, &jail::own()?)?;
+        Ok(Self {
+            keeper,
+            socket,
+            pid,
+            ready,
+            observed,
+        })
+    }
+
+    /// Whether its process still runs.
+    pub(crate) fn is_alive(&mut self) -> bool {
+        matches!(self.keeper.0.try_wait(), Ok(None))
+    }
+
+    /// How it ended, given a moment to do so by itself.
+    pub(crate) fn ended_by_itself(&mut self, moment: Duration) -> Option<ExitStatus> {
+        const STEP: Duration = Duration::from_millis(2);
+        for _ in 0..moment.as_millis() / STEP.as_millis().max(1) {
+            match self.keeper.0.try_wait() {
+                Ok(Some(status)) => return Some(status),
+                Ok(None) => thread::sleep(STEP),
+                Err(_) => return None,
+            }
+        }
+        None
+    }
+}
+
+/// The process that was started, which waits for the confined one. Dropping it
+/// kills both.
+#[derive(Debug)]
+struct Keeper(Child);
+
+impl Keeper {
+    fn end(&mut self) -> io::Result<ExitStatus> {
+        // Killing one that is gone already is no error.
+        self.0.kill()?;
+        self.0.wait()
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        if let Err(error) = self.end() {
+            tracing::warn!(%error, "a worker could not be ended");
+        }
+    }
+}
+
+fn handshake(socket: &mut UnixStream, role: Role, plan: &jail::Plan) -> io::Result<(u32, Ready)> {
+    socket.set_read_timeout(Some(START_WAIT))?;
+    let setup = Setup {
+        version: WIRE_VERSION,
+        role,
+        plan: plan.clone(),
+    };
+    write_frame(socket, &setup)?;
+    let mut pid = [0; 4];
+    socket.read_exact(&mut pid)?;
+    let ready = read_frame(socket, MAX_READY_BYTES)?;
+    socket.set_read_timeout(None)?;
+    Ok((u32::from_le_bytes(pid), ready))
+}
+
+/// Why a worker that never became ready did not: its own line, or its status.
+fn last_words(mut keeper: Keeper, stderr: Option<ChildStderr>, error: &io::Error) -> StartError {
+    let status = keeper.end();
+    let mut said = String::new();
+    if let Some(stderr) = stderr {
+        let mut bytes = Vec::new();
+        // What was read before an error is still worth showing.
+        let _complete = stderr
+            .take(MAX_STDERR_BYTES)
+            .read_to_end(&mut bytes)
+            .is_ok();
+        said = printable(&bytes);
+    }
+    if said.is_empty() {
+        said = match status {
+            Ok(status) => format!("{error}; {}", describe(status)),
+            Err(_) => error.to_string(),
+        };
+    }
+    StartError::Ended { said }
+}
+
+/// Read a worker's standard error to its end, so that it never blocks, and log
+/// what little it says.
+fn drain(stderr: Option<ChildStderr>) {
+    let Some(mut stderr) = stderr else { return };
+    let reader = thread::Builder::new()
+        .name("worker-stderr".into())
+        .stack_size(64 << 10);
+    let started = reader.spawn(move || {
+        let mut bytes = Vec::new();
+        let _complete = stderr
+            .by_ref()
+            .take(MAX_STDERR_BYTES)
+            .read_to_end(&mut bytes)
+            .is_ok();
+        let said = printable(&bytes);
+        if !said.is_empty() {
+            tracing::warn!(worker = said, "a worker wrote to its standard error");
+        }
+        let _rest = io::copy(&mut stderr, &mut io::sink()).is_ok();
+    });
+    if let Err(error) = started {
+        tracing::warn!(%error, "no thread to read a worker's standard error");
+    }
+}
+
+/// The first line, without control characters: a worker may be hostile.
+fn printable(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let line = text.lines().next().unwrap_or_default();
+    let line = line.strip_prefix("lazaret-worker: ").unwrap_or(line);
+    line.chars().filter(|c| !c.is_control()).take(400).collect()
+}
+
+/// How a process ended, in words. The keeper passes a signal on as 128 and its
+/// number.
+pub(crate) fn describe(status: ExitStatus) -> String {
+    let signal = status.signal().or_else(|| {
+        status
+            .code()
+            .and_then(|code| (code > 128).then(|| code - 128))
+    });
+    match (signal, status.code()) {
+        (Some(nix::libc::SIGSYS), _) => "it made a forbidden system call".into(),
+        (Some(nix::libc::SIGKILL), _) => "it was killed".into(),
+        (Some(signal), _) => format!("it died of signal {signal}"),
+        (None, Some(code)) => format!("it ended with status {code}"),
+        (None, None) => "it ended".into(),
+    }
+}
+
+fn ended(error: io::Error) -> StartError {
+    StartError::Ended {
+        said: error.to_string(),
+    }
+}

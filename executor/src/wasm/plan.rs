@@ -1,0 +1,108 @@
+//! From a profile to the plan that a worker confines itself by.
+
+use std::collections::BTreeSet;
+
+use jail::{Layer, Plan, Role, Tmpfs};
+use policy::Profile;
+
+/// Private memory of a worker beside its guest: the engine's own, one set of
+/// tables and stacks, and the frames that carry files and output.
+const ENGINE_BYTES: u64 = 384 << 20;
+
+/// Memory of a worker that compiles: Cranelift over CPython takes 1.5 GiB.
+const COMPILER_BYTES: u64 = 8 << 30;
+
+/// Descriptors of a worker beside the guest's own files.
+const ENGINE_FILES: u64 = 32;
+
+/// Threads of a worker beside its first: the deadline's.
+const RUN_THREADS: u64 = 4;
+
+/// Threads of a worker that compiles, at most.
+const COMPILE_THREADS: u64 = 64;
+
+/// Why a profile is no plan.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// The profile asks for a layer that the jail does not know.
+    #[error("profile `{profile}`: {source}")]
+    Layer {
+        /// The profile.
+        profile: String,
+        /// The jail's word.
+        source: jail::PlanError,
+    },
+    /// The profile names another list than the backend's.
+    #[error(
+        "profile `{profile}` asks for the system call list `{list}`; the wasm backend has `worker`"
+    )]
+    List {
+        /// The profile.
+        profile: String,
+        /// The list.
+        list: String,
+    },
+}
+
+/// How a worker that runs calls of `profile` confines itself.
+///
+/// # Errors
+/// When the profile asks for what the jail does not have.
+pub fn run_plan(profile: &Profile) -> Result<Plan, PlanError> {
+    let named = |source| PlanError::Layer {
+        profile: profile.name().to_owned(),
+        source,
+    };
+    let mut layers = BTreeSet::new();
+    for layer in profile.layers().required() {
+        layers.insert(layer.name.parse::<Layer>().map_err(named)?);
+    }
+    if let Some(seccomp) = &profile.layers().seccomp
+        && seccomp.list != Role::Worker.name()
+    {
+        let (profile, list) = (profile.name().to_owned(), seccomp.list.clone());
+        return Err(PlanError::List { profile, list });
+    }
+    let limits = profile.limits();
+    // One inode more for the directory itself.
+    let files = Tmpfs {
+        bytes: limits.file_bytes,
+        inodes: limits.file_count.saturating_add(1),
+    };
+    let plan = Plan {
+        role: Role::Worker,
+        layers,
+        landlock_min_abi: profile
+            .layers()
+            .landlock
+            .as_ref()
+            .map_or(1, |landlock| landlock.min_abi),
+        memory_bytes: limits
+            .memory_bytes
+            .saturating_add(limits.file_bytes.saturating_mul(2))
+            .saturating_add(ENGINE_BYTES),
+        open_files: limits.file_count.saturating_add(ENGINE_FILES),
+        threads: RUN_THREADS,
+        workspace: files,
+        scratch: files,
+        ..Plan::strict(Role::Worker)
+    };
+    plan.check().map_err(named)?;
+    Ok(plan)
+}
+
+/// How a worker that compiles confines itself: every layer, no files to speak of.
+#[must_use]
+pub fn compile_plan() -> Plan {
+    let nothing = Tmpfs {
+        bytes: 4 << 10,
+        inodes: 2,
+    };
+    Plan {
+        memory_bytes: COMPILER_BYTES,
+        threads: COMPILE_THREADS,
+        workspace: nothing,
+        scratch: nothing,
+        ..Plan::strict(Role::Compile)
+    }
+}

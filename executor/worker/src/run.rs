@@ -1,0 +1,190 @@
+//! The role that runs calls: load, confine, say so, then one call after the
+//! other, each in an instance of its own.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use executor::wasm::wire::{
+    Answer, Call, CallLimits, End, MAX_CALL_FRAME_BYTES, Ready, read_frame, write_frame,
+};
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike;
+use tokio::runtime::Runtime;
+
+use crate::deadline::Deadline;
+use crate::guest::{Interpreter, Prepared, Remains};
+use crate::{Failure, artefact, engine, files};
+
+/// Limits of the call that warms a worker up before it is confined.
+const WARM_UP: CallLimits = CallLimits {
+    wall_ms: 30_000,
+    memory_bytes: u64::MAX,
+    output_bytes: 1_024,
+    file_bytes: 0,
+    file_count: 0,
+};
+
+/// Become a worker that runs calls, until the daemon closes the socket.
+///
+/// # Errors
+/// When the worker cannot confine itself or the socket breaks.
+pub(crate) fn serve(
+    inside: jail::Inside,
+    mut socket: UnixStream,
+    file: &File,
+    memory_bytes: u64,
+) -> Result<(), Failure> {
+    let engine = engine::engine(memory_bytes)?;
+    let component = artefact::load(&engine, file)?;
+    let interpreter = Interpreter::link(&engine, &component)?;
+    let restricted = inside.enter_root()?.restrict()?;
+    let deadline = Deadline::start(&restricted, engine)?;
+    let worker = Worker {
+        deadline,
+        interpreter,
+        runtime: event_loop()?,
+    };
+    let report = restricted.seal()?;
+    worker.warm_up()?;
+    let ready = Ready {
+        engine: format!("wasmtime {}", wasmtime_version()),
+        report,
+    };
+    write_frame(&mut socket, &ready)?;
+    worker.calls(&mut socket)
+}
+
+/// The loop that guests wait in, with the one thread that it may have for file
+/// writes: started here, because after sealing no thread can be made, and kept for
+/// as long as the worker lives.
+fn event_loop() -> Result<Runtime, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .max_blocking_threads(1)
+        .thread_keep_alive(FOREVER)
+        .build()?;
+    runtime.block_on(runtime.spawn_blocking(|| ()))?;
+    Ok(runtime)
+}
+
+/// Longer than any worker lives.
+const FOREVER: Duration = Duration::from_secs(10 * 365 * 24 * 3_600);
+
+/// The engine's own version, read when the worker was built.
+fn wasmtime_version() -> &'static str {
+    executor::wasm::ENGINE_VERSION
+}
+
+struct Worker {
+    interpreter: Interpreter,
+    deadline: Deadline,
+    runtime: Runtime,
+}
+
+impl Worker {
+    /// One empty program of our own: everything that the engine sets up at the
+    /// first call is then set up.
+    fn warm_up(&self) -> Result<(), Failure> {
+        let prepared = self.prepare()?;
+        let mut call = Call {
+            filename: "warm-up".into(),
+            limits: WARM_UP,
+            ..Call::default()
+        };
+        let remains = self.run(prepared, &mut call);
+        files::wipe()?;
+        match remains.end {
+            End::Exited(0) => Ok(()),
+            end => Err(format!("the runtime does not start: {end:?}").into()),
+        }
+    }
+
+    fn calls(&self, socket: &mut UnixStream) -> Result<(), Failure> {
+        loop {
+            let prepared = self.prepare()?;
+            let call: Call = match read_frame(socket, MAX_CALL_FRAME_BYTES) {
+                Ok(call) => call,
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
+                Err(error) => return Err(error.into()),
+            };
+            let (answer, clean) = self.answer(prepared, call);
+            write_frame(socket, &answer)?;
+            if !clean {
+                return Ok(());
+            }
+        }
+    }
+
+    fn prepare(&self) -> Result<Prepared, Failure> {
+        Ok(self.runtime.block_on(self.interpreter.prepare())?)
+    }
+
+    fn run(&self, prepared: Prepared, call: &mut Call) -> Remains {
+        self.runtime.block_on(prepared.run(call, &self.deadline))
+    }
+
+    /// Run one call and say whether the worker is clean afterwards.
+    fn answer(&self, prepared: Prepared, mut call: Call) -> (Answer, bool) {
+        if let Err(error) = files::lay_out(&call.files) {
+            return (
+                launch_failed(format!("the files could not be laid out: {error}")),
+                false,
+            );
+        }
+        let (started, cpu) = (Instant::now(), cpu_time());
+        let remains = self.run(prepared, &mut call);
+        let (wall, cpu) = (started.elapsed(), cpu_time().saturating_sub(cpu));
+        let collected = files::collect(&call.collect, call.limits);
+        let clean = matches!(remains.end, End::Exited(_)) && files::wipe().is_ok();
+        let (files, left_out) = match collected {
+            Ok(collected) => collected,
+            Err(error) => {
+                return (
+                    launch_failed(format!("the files could not be collected: {error}")),
+                    false,
+                );
+            }
+        };
+        let answer = Answer {
+            end: remains.end,
+            stdout: remains.stdout,
+            stderr: remains.stderr,
+            files,
+            left_out,
+            cpu_us: micros(cpu),
+            memory_peak_bytes: remains.memory_peak_bytes,
+            wall_us: micros(wall),
+            reusable: clean,
+        };
+        (answer, clean)
+    }
+}
+
+fn launch_failed(reason: String) -> Answer {
+    Answer {
+        end: End::LaunchFailed(reason),
+        stdout: Default::default(),
+        stderr: Default::default(),
+        files: Vec::new(),
+        left_out: Vec::new(),
+        cpu_us: 0,
+        memory_peak_bytes: 0,
+        wall_us: 0,
+        reusable: false,
+    }
+}
+
+/// Processor time of this process so far, as the kernel counts it.
+fn cpu_time() -> Duration {
+    let Ok(usage) = getrusage(UsageWho::RUSAGE_SELF) else {
+        return Duration::ZERO;
+    };
+    let micros = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
+    Duration::from_micros(u64::try_from(micros).unwrap_or(0))
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}

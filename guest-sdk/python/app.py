@@ -1,0 +1,220 @@
+"""The Python side of a Lazaret call.
+
+This module is imported once, when the runtime is built, and the interpreter is
+frozen with everything that it imported. A call starts in a copy of that frozen
+interpreter: `run` is the first and the last thing that it does.
+"""
+
+import asyncio
+import atexit
+import builtins
+import gc
+import importlib
+import io
+import linecache
+import os
+import random
+import selectors
+import sys
+import tempfile
+import time
+import types
+import warnings
+
+import wit_world
+from wit_world.imports.types import Ended_Exited, Ended_MemoryExhausted
+
+# Everything of the standard library that WASI can carry. What is not imported
+# here is not there later: the image holds no source files.
+STANDARD_LIBRARY = """
+__future__ _pydatetime _pydecimal _strptime abc argparse array ast asyncio atexit base64 bdb binascii
+bisect calendar cmath cmd code codecs codeop collections
+collections.abc colorsys compileall concurrent.futures configparser contextlib contextvars
+copy copyreg csv dataclasses datetime decimal difflib dis doctest email
+email.mime.text email.mime.multipart email.mime.base email.mime.image
+email.mime.application email.mime.audio email.header email.utils email.policy
+email.parser email.generator
+encodings.idna encodings.utf_8 encodings.utf_16 encodings.utf_32
+encodings.latin_1 encodings.ascii encodings.cp1252 encodings.punycode
+encodings.rot_13 encodings.hex_codec encodings.base64_codec
+encodings.unicode_escape encodings.raw_unicode_escape encodings.utf_8_sig
+encodings.utf_16_le encodings.utf_16_be encodings.cp437 encodings.iso8859_1
+encodings.iso8859_15 encodings.utf_7
+enum errno fileinput filecmp fnmatch fractions ftplib functools gc
+getopt getpass gettext glob graphlib gzip hashlib heapq hmac html html.entities
+html.parser http http.client http.cookies http.cookiejar http.server imaplib
+importlib importlib.metadata importlib.resources importlib.util inspect io
+ipaddress itertools json json.tool keyword linecache locale logging
+logging.config logging.handlers mailbox marshal math mimetypes modulefinder
+multiprocessing netrc ntpath numbers
+opcode operator optparse os os.path pathlib pdb pickle pickletools pkgutil
+platform plistlib poplib posixpath pprint profile pstats py_compile pyclbr
+pydoc queue quopri random re reprlib rlcompleter runpy sched secrets select
+selectors shelve shlex shutil signal site smtplib socket socketserver
+sqlite3 ssl stat statistics string stringprep struct subprocess symtable
+sys sysconfig tabnanny tarfile tempfile textwrap this threading time timeit
+token tokenize tomllib trace traceback tracemalloc types typing unicodedata
+unittest unittest.mock urllib urllib.error urllib.parse urllib.request
+urllib.response urllib.robotparser uuid venv warnings wave weakref webbrowser
+wsgiref wsgiref.simple_server xml xml.dom xml.dom.minidom xml.etree
+xml.etree.ElementTree xml.sax xmlrpc.client xmlrpc.server zipapp zipfile
+zipimport zlib zoneinfo bz2 lzma ctypes
+""".split()
+
+
+def _import_standard_library():
+    # `this` and `antigravity` print or open things when imported.
+    stdout, sys.stdout = sys.stdout, io.StringIO()
+    missing = {}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for name in STANDARD_LIBRARY:
+                try:
+                    importlib.import_module(name)
+                except BaseException as error:
+                    missing[name] = f"{type(error).__name__}: {error}"
+    finally:
+        sys.stdout = stdout
+    return missing
+
+
+#: Modules that this build of CPython does not carry.
+MISSING = _import_standard_library()
+
+
+
+class _Sleeper(selectors._BaseSelectorImpl):
+    """Waits for time alone: here, nothing else can happen while a program waits."""
+
+    def select(self, timeout=None):
+        time.sleep(_LONGEST if timeout is None else max(timeout, 0))
+        return []
+
+
+#: Waiting without an end is ended by the call's own limit.
+_LONGEST = 3600
+
+
+def _let_asyncio_run():
+    """asyncio wakes itself through a socket pair; WASI has none, and one thread needs none."""
+    selectors.DefaultSelector = _Sleeper
+    loop = asyncio.selector_events.BaseSelectorEventLoop
+    loop._make_self_pipe = lambda self: None
+    loop._close_self_pipe = lambda self: None
+    loop._write_to_self = lambda self: None
+
+
+_let_asyncio_run()
+
+
+def _fresh_streams():
+    """Text streams over the call's own descriptors: what a script would get."""
+    sys.stdin = io.TextIOWrapper(
+        io.BufferedReader(io.FileIO(0, "r", closefd=False)),
+        encoding="utf-8", errors="surrogateescape",
+    )
+    for fd, name in ((1, "stdout"), (2, "stderr")):
+        raw = io.FileIO(fd, "w", closefd=False)
+        setattr(sys, name, io.TextIOWrapper(
+            io.BufferedWriter(raw, 8192), encoding="utf-8",
+            errors="surrogateescape" if fd == 1 else "backslashreplace",
+            newline="\n", line_buffering=True,
+        ))
+    sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr
+
+
+def _fresh_environment():
+    """Nothing of the machine that built the image, nothing of the host."""
+    os.environ.clear()
+    os.environ.update(
+        HOME="/workspace", PWD="/workspace", TMPDIR="/tmp", LANG="C.UTF-8",
+        PYTHONIOENCODING="utf-8",
+    )
+    tempfile.tempdir = "/tmp"
+    os.chdir("/workspace")
+    random.seed()
+
+
+def _fresh_main(program):
+    main = types.ModuleType("__main__")
+    main.__builtins__ = builtins
+    main.__file__ = program.filename
+    sys.modules["__main__"] = main
+    sys.argv[:] = [program.filename, *program.args]
+    sys.path[:] = ["/workspace", *_BAKED_PATH]
+    sys.path_importer_cache.clear()
+    linecache.cache[program.filename] = (
+        len(program.code), None, program.code.splitlines(True), program.filename,
+    )
+    return main.__dict__
+
+
+def _flush():
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BaseException:
+            pass
+
+
+def _status_of(exit):
+    """What a shell would see of `SystemExit`."""
+    code = exit.code
+    if code is None:
+        return 0
+    if isinstance(code, int):
+        return code & 0xFF
+    print(code, file=sys.stderr)
+    return 1
+
+
+def _show(error):
+    """A traceback that starts at the user's own first line."""
+    frames = error.__traceback__
+    while frames is not None and frames.tb_frame.f_code is _execute.__code__:
+        frames = frames.tb_next
+    error.__traceback__ = frames
+    sys.excepthook(type(error), error, frames)
+
+
+def _execute(program):
+    scope = _fresh_main(program)
+    try:
+        exec(compile(program.code, program.filename, "exec", dont_inherit=True), scope)
+        return 0
+    except SystemExit as exit:
+        return _status_of(exit)
+    except BaseException as error:
+        try:
+            _show(error)
+        except BaseException:
+            pass
+        return None if isinstance(error, MemoryError) else 1
+
+
+def _exit_now(status):
+    wit_world.exit_now(status & 0xFF)
+
+
+os._exit = _exit_now
+_BAKED_PATH = list(sys.path)
+
+
+class WitWorld(wit_world.WitWorld):
+    def run(self, program):
+        _fresh_streams()
+        _fresh_environment()
+        status = _execute(program)
+        try:
+            atexit._run_exitfuncs()
+        except BaseException:
+            pass
+        _flush()
+        if status is None:
+            return Ended_MemoryExhausted()
+        return Ended_Exited(status)
+
+
+gc.collect()
+gc.freeze()

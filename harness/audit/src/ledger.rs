@@ -1,0 +1,180 @@
+//! The handle that callers hold.
+//!
+//! It hands entries to the one writer thread and gives back what the writer
+//! answers. It never answers for the writer: `Ok` comes from a durable commit
+//! or not at all. Errors are [`AppendError`]s, and every append gets exactly one.
+
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use crate::entry::{
+    AppendError, DecisionEntry, DecisionReceipt, NoteEntry, OutcomeEntry, OutcomeReceipt,
+};
+use crate::open::{self, OpenError};
+use crate::prepare::{self, Prepared};
+use crate::writer::{Answer, Done, Message, Shared, Waiter};
+
+/// Decisions that may wait for the disk. At 20,000 records a second this is
+/// a twentieth of a second; who comes later is told to try again. Outcomes are
+/// never turned away: there is at most one for each decision.
+pub const MAX_WAITING: usize = 1024;
+
+/// An open ledger. Clones share one writer; the last one to go closes it.
+#[derive(Clone)]
+pub struct Ledger(Arc<Inner>);
+
+struct Inner {
+    // In an option so that it can go first when the last handle does.
+    outbox: Option<Sender<Message>>,
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Ledger {
+    /// Opens a ledger to write, and makes it if there is none.
+    ///
+    /// Calls of writers that died are closed as [`crate::INTERRUPTED`].
+    ///
+    /// # Errors
+    /// When the file cannot be used, is no ledger, or does not end as it should.
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        let writer = open::writer(path)?;
+        let shared = Arc::clone(&writer.shared);
+        let (outbox, inbox) = mpsc::channel();
+        let thread = thread::Builder::new()
+            .name("ledger".to_owned())
+            .spawn(move || writer.run(&inbox))
+            .map_err(|source| OpenError::io(path, source))?;
+        Ok(Self(Arc::new(Inner {
+            outbox: Some(outbox),
+            shared,
+            thread: Mutex::new(Some(thread)),
+        })))
+    }
+
+    /// Appends a decision. `done` is called exactly once: on the writer's
+    /// thread after the commit, or at once if the entry cannot be taken. It
+    /// must neither wait nor panic.
+    pub fn append_decision(
+        &self,
+        entry: DecisionEntry,
+        done: impl FnOnce(Result<DecisionReceipt, AppendError>) + Send + 'static,
+    ) {
+        let done = Done::new(done);
+        let waiting = self.0.shared.waiting.load(Ordering::Relaxed);
+        if waiting >= MAX_WAITING {
+            return done.answer(Err(AppendError::Busy { waiting }));
+        }
+        let call_id = entry.call_id;
+        match prepare::decision(entry) {
+            Err(refusal) => done.answer(Err(refusal.into())),
+            Ok((entry, verdict)) => self.send(entry, Waiter::Decision(done, call_id, verdict)),
+        }
+    }
+
+    /// Appends an outcome; `done` as for [`Self::append_decision`].
+    pub fn append_outcome(
+        &self,
+        entry: OutcomeEntry,
+        done: impl FnOnce(Result<OutcomeReceipt, AppendError>) + Send + 'static,
+    ) {
+        let done = Done::new(done);
+        let (call_id, decision_seq) = (entry.call_id, entry.decision_seq);
+        match prepare::outcome(entry) {
+            Err(refusal) => done.answer(Err(refusal.into())),
+            Ok(entry) => self.send(entry, Waiter::Outcome(done, call_id, decision_seq)),
+        }
+    }
+
+    /// Appends a decision and waits for the disk.
+    ///
+    /// # Errors
+    /// When it is not durable; see [`AppendError`].
+    pub fn decision(&self, entry: DecisionEntry) -> Result<DecisionReceipt, AppendError> {
+        wait(|done| self.append_decision(entry, done))
+    }
+
+    /// Appends an outcome and waits for the disk.
+    ///
+    /// # Errors
+    /// When it is not durable; see [`AppendError`].
+    pub fn outcome(&self, entry: OutcomeEntry) -> Result<OutcomeReceipt, AppendError> {
+        wait(|done| self.append_outcome(entry, done))
+    }
+
+    /// Appends a note, waits for the disk and gives the record's number.
+    ///
+    /// # Errors
+    /// When it is not durable; see [`AppendError`].
+    pub fn note(&self, entry: NoteEntry) -> Result<u64, AppendError> {
+        let entry = prepare::note(entry)?;
+        wait(|done| self.send(entry, Waiter::Note(Done::new(done))))
+    }
+
+    /// Why nothing more is written, if an append failed.
+    #[must_use]
+    pub fn sealed(&self) -> Option<String> {
+        self.0.shared.sealed.get().cloned()
+    }
+
+    /// Writes what waits and a `stop` record, and closes the file. Appends
+    /// through other clones are answered with [`AppendError::Closed`] from here on.
+    ///
+    /// # Errors
+    /// [`AppendError::Sealed`] when an append failed, now or before.
+    pub fn close(self) -> Result<(), AppendError> {
+        if let Some(outbox) = &self.0.outbox {
+            // An error means that the writer has ended already.
+            drop(outbox.send(Message::Close));
+        }
+        self.0.join();
+        match self.sealed() {
+            Some(reason) => Err(AppendError::Sealed { reason }),
+            None => Ok(()),
+        }
+    }
+
+    fn send(&self, entry: Prepared, waiter: Waiter) {
+        if let Some(reason) = self.sealed() {
+            return waiter.failed(AppendError::Sealed { reason });
+        }
+        let Some(outbox) = &self.0.outbox else { return };
+        self.0.shared.waiting.fetch_add(1, Ordering::Relaxed);
+        // What cannot be sent is dropped here, and says that the ledger is closed.
+        if outbox
+            .send(Message::Append(Box::new(entry), waiter))
+            .is_err()
+        {
+            self.0.shared.waiting.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Inner {
+    fn join(&self) {
+        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(thread) = thread.take() else { return };
+        // The last handle may die inside an answer, on the writer's own thread.
+        if thread.thread().id() != thread::current().id() {
+            // A panic of the writer has sealed the ledger; `sealed` says so.
+            drop(thread.join());
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.outbox = None;
+        self.join();
+    }
+}
+
+fn wait<R: Send + 'static>(append: impl FnOnce(Answer<R>)) -> Result<R, AppendError> {
+    let (sender, receiver) = mpsc::sync_channel(1);
+    // The receiver waits below, so that sending cannot fail.
+    append(Box::new(move |result| drop(sender.send(result))));
+    receiver.recv().unwrap_or(Err(AppendError::Closed))
+}

@@ -1,0 +1,203 @@
+//! Random logs, random changes: whatever is struck, either every byte that a
+//! reader gives is as before or verification finds a fault.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod common;
+
+use std::path::Path;
+
+use audit::{FileEntry, Ledger, NoteEntry, verify};
+use common::{Dice, beside, call_id, contents, decision, outcome};
+use proptest::prelude::*;
+use rusqlite::Connection;
+use rusqlite::types::Value;
+
+/// One step of a random log.
+#[derive(Debug, Clone)]
+enum Step {
+    Call {
+        stdout: Vec<u8>,
+        files: Vec<Vec<u8>>,
+    },
+    Denied,
+    LeftOpen,
+    Noted(String),
+    Reopened,
+}
+
+fn any_step() -> impl Strategy<Value = Step> {
+    let bytes = || prop::collection::vec(any::<u8>(), 0..300);
+    prop_oneof![
+        4 => (bytes(), prop::collection::vec(bytes(), 0..3)).prop_map(|(stdout, files)| Step::Call { stdout, files }),
+        1 => Just(Step::Denied),
+        1 => Just(Step::LeftOpen),
+        1 => ".{0,40}".prop_map(Step::Noted),
+        1 => Just(Step::Reopened),
+    ]
+}
+
+fn write(path: &Path, steps: &[Step]) {
+    let mut ledger = Ledger::open(path).unwrap();
+    for step in steps {
+        let id = call_id();
+        match step {
+            Step::Call { stdout, files } => {
+                let receipt = ledger.decision(decision(id, "allow")).unwrap();
+                let mut entry = outcome(id, receipt.seq(), stdout);
+                let files = files.iter().cloned().enumerate();
+                entry.files = files
+                    .map(|(at, content)| FileEntry {
+                        path: at.to_string(),
+                        content,
+                    })
+                    .collect();
+                drop(ledger.outcome(entry).unwrap());
+            }
+            Step::Denied => drop(ledger.decision(decision(id, "deny")).unwrap()),
+            Step::LeftOpen => drop(ledger.decision(decision(id, "allow")).unwrap()),
+            Step::Noted(topic) => {
+                let detail = serde_json::Value::Null;
+                ledger
+                    .note(NoteEntry {
+                        topic: topic.clone(),
+                        detail,
+                    })
+                    .unwrap();
+            }
+            Step::Reopened => {
+                ledger.close().unwrap();
+                ledger = Ledger::open(path).unwrap();
+            }
+        }
+    }
+    ledger.close().unwrap();
+}
+
+/// The rule itself.
+fn judge(path: &Path, before: &[String], what: &str) {
+    if verify(path).is_ok() {
+        assert_eq!(contents(path), before, "{what}: changed and not found");
+    }
+}
+
+fn clear_logs(path: &Path) {
+    for end in ["-wal", "-shm"] {
+        drop(std::fs::remove_file(beside(path, end)));
+    }
+}
+
+/// Strikes one stored value, chosen by the dice.
+fn strike_value(path: &Path, dice: &mut Dice) -> String {
+    let (table, columns) = match dice.below(4) {
+        0 => ("open_calls", &["seq", "call_id", "instance"][..]),
+        1 => ("bodies", &["id", "digest", "bytes"][..]),
+        2 => ("head", &["id", "count", "hash"][..]),
+        _ => ("records", &["seq", "call_id", "record", "hash"][..]),
+    };
+    let column = *columns
+        .get(usize::try_from(dice.below(columns.len() as u64)).unwrap())
+        .unwrap();
+    let conn = Connection::open(path).unwrap();
+    conn.pragma_update(None, "ignore_check_constraints", true)
+        .unwrap();
+    let rows: i64 = conn
+        .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| {
+            row.get(0)
+        })
+        .unwrap();
+    if rows == 0 {
+        return "nothing".to_owned();
+    }
+    let offset = dice.below(rows.unsigned_abs());
+    let (rowid, old): (i64, Value) = conn
+        .query_row(
+            &format!("SELECT rowid, {column} FROM {table} LIMIT 1 OFFSET {offset}"),
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .unwrap();
+    let new = other(old, dice);
+    let sql = format!("UPDATE {table} SET {column} = ?1 WHERE rowid = ?2");
+    let done = conn.execute(&sql, (&new, rowid));
+    format!("{table}.{column} of row {rowid} to {new:?}: {done:?}")
+}
+
+fn other(old: Value, dice: &mut Dice) -> Value {
+    match old {
+        Value::Integer(number) => Value::Integer(number ^ (1 << dice.below(62))),
+        Value::Blob(mut bytes) if !bytes.is_empty() => {
+            let at = usize::try_from(dice.below(bytes.len() as u64)).unwrap();
+            if dice.below(8) == 0 {
+                bytes.truncate(at);
+            } else if let Some(byte) = bytes.get_mut(at) {
+                *byte ^= 1 << dice.below(8);
+            }
+            Value::Blob(bytes)
+        }
+        _ => Value::Blob(vec![0; 16]),
+    }
+}
+
+fn flip_bytes(path: &Path, whole: &[u8], before: &[String], dice: &mut Dice, rounds: u32) {
+    for _ in 0..rounds {
+        let mut struck = whole.to_vec();
+        // The first page, with the header and the tables' names, gets its share.
+        let limit = if dice.below(4) == 0 {
+            4096
+        } else {
+            whole.len() as u64
+        };
+        let at = usize::try_from(dice.below(limit)).unwrap();
+        let flip = 1 << dice.below(8);
+        *struck.get_mut(at).unwrap() ^= flip;
+        std::fs::write(path, &struck).unwrap();
+        clear_logs(path);
+        judge(path, before, &format!("byte {at} ^ {flip}"));
+        clear_logs(path);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 20, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_random_change_is_harmless_or_found(steps in prop::collection::vec(any_step(), 1..12), seed in 1_u64..) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("ledger.db");
+        write(&path, &steps);
+        verify(&path).unwrap();
+        let before = contents(&path);
+        let whole = std::fs::read(&path).unwrap();
+        let mut dice = Dice(seed);
+        for _ in 0..30 {
+            let what = strike_value(&path, &mut dice);
+            judge(&path, &before, &what);
+            clear_logs(&path);
+            std::fs::write(&path, &whole).unwrap();
+        }
+        flip_bytes(&path, &whole, &before, &mut dice, 120);
+    }
+}
+
+#[test]
+fn every_byte_of_the_header_and_a_cut_anywhere_are_harmless_or_found() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ledger.db");
+    common::sample(&path);
+    let before = contents(&path);
+    let whole = std::fs::read(&path).unwrap();
+    for at in 0..100 {
+        for flip in [1, 0x80, 0xff] {
+            let mut struck = whole.clone();
+            *struck.get_mut(at).unwrap() ^= flip;
+            std::fs::write(&path, &struck).unwrap();
+            judge(&path, &before, &format!("header byte {at} ^ {flip}"));
+            clear_logs(&path);
+        }
+    }
+    for cut in (0..whole.len()).step_by(509) {
+        std::fs::write(&path, whole.get(..cut).unwrap()).unwrap();
+        judge(&path, &before, &format!("cut at {cut}"));
+        clear_logs(&path);
+    }
+}

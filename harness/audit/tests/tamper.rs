@@ -1,0 +1,385 @@
+//! Somebody changes the ledger behind our back: every column of every row,
+//! rows removed, added and swapped, the tables themselves, the mark.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests"
+)]
+
+mod common;
+
+use std::path::{Path, PathBuf};
+
+use audit::{Fault, verify};
+use common::{beside, contents, sample};
+use rusqlite::Connection;
+use rusqlite::types::Value;
+
+struct Scene {
+    _directory: tempfile::TempDir,
+    path: PathBuf,
+}
+
+fn scene() -> Scene {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ledger.db");
+    sample(&path);
+    let verified = verify(&path).unwrap();
+    assert_eq!((verified.records, verified.open_calls.len()), (10, 2));
+    assert_eq!(verified.marked, Some(10));
+    Scene {
+        _directory: directory,
+        path,
+    }
+}
+
+fn raw(path: &Path) -> Connection {
+    let conn = Connection::open(path).unwrap();
+    conn.pragma_update(None, "ignore_check_constraints", true)
+        .unwrap();
+    conn
+}
+
+fn tampered(sql: &str) -> Fault {
+    let scene = scene();
+    raw(&scene.path).execute_batch(sql).unwrap();
+    verify(&scene.path).expect_err(sql)
+}
+
+fn strike(value: &Value) -> Vec<Value> {
+    match value {
+        Value::Integer(number) => vec![
+            Value::Integer(number + 1000),
+            Value::Integer(-number),
+            Value::Integer(number ^ 1),
+        ],
+        Value::Blob(bytes) => {
+            let at = [0, bytes.len() / 2, bytes.len().saturating_sub(1)];
+            let mut struck: Vec<_> = at
+                .iter()
+                .filter(|at| **at < bytes.len())
+                .map(|at| {
+                    let mut other = bytes.clone();
+                    *other.get_mut(*at).unwrap() ^= 0x10;
+                    Value::Blob(other)
+                })
+                .collect();
+            struck.push(Value::Blob([bytes.as_slice(), b" "].concat()));
+            struck
+        }
+        Value::Null => vec![Value::Blob(vec![1; 16])],
+        Value::Real(_) | Value::Text(_) => panic!("no such column"),
+    }
+}
+
+/// The record at which a change of this row must be seen, if it names one.
+fn expected(table: &str, row: i64) -> Option<u64> {
+    match table {
+        "records" | "open_calls" => Some(row.unsigned_abs()),
+        // Arguments, output and empty errors of the first call; arguments; arguments; two files; two arguments.
+        "bodies" => [2, 3, 3, 4, 5, 6, 6, 8, 9]
+            .get(usize::try_from(row - 1).unwrap())
+            .copied(),
+        "head" => None,
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn every_change_of_every_column_of_every_row_is_found_with_its_record() {
+    let scene = scene();
+    let whole = std::fs::read(&scene.path).unwrap();
+    let columns = [
+        ("records", "seq", &["seq", "call_id", "record", "hash"][..]),
+        ("bodies", "id", &["id", "digest", "bytes"]),
+        ("open_calls", "seq", &["seq", "call_id", "instance"]),
+        ("head", "id", &["id", "count", "hash"]),
+    ];
+    let mut struck = 0;
+    for (table, key, columns) in columns {
+        let keys: Vec<i64> = {
+            let conn = raw(&scene.path);
+            let mut statement = conn
+                .prepare(&format!("SELECT {key} FROM {table} ORDER BY 1"))
+                .unwrap();
+            statement
+                .query_map([], |row| row.get(0))
+                .unwrap()
+                .map(Result::unwrap)
+                .collect()
+        };
+        assert!(!keys.is_empty());
+        for row in keys {
+            for column in columns {
+                struck += change(&scene.path, &whole, table, key, row, column);
+            }
+        }
+    }
+    assert!(struck > 200, "only {struck} changes were made");
+}
+
+fn change(path: &Path, whole: &[u8], table: &str, key: &str, row: i64, column: &str) -> u32 {
+    let mut struck = 0;
+    let old: Value = raw(path)
+        .query_row(
+            &format!("SELECT {column} FROM {table} WHERE {key} = ?1"),
+            [row],
+            |row| row.get(0),
+        )
+        .unwrap();
+    for (at, new) in strike(&old).into_iter().enumerate() {
+        let sql = format!("UPDATE {table} SET {column} = ?1 WHERE {key} = ?2");
+        // A new key that is taken cannot be written; that is a swap, which has its own test.
+        if raw(path).execute(&sql, (&new, row)).is_ok() && new != old {
+            struck += 1;
+            let what = format!("{table} row {row} column {column} change {at}");
+            let fault = verify(path).expect_err(&what);
+            let record = fault.record();
+            let is_key = column == key;
+            if let (Some(expected), false) = (expected(table, row), is_key) {
+                assert_eq!(record, Some(expected), "{what}: {fault}");
+            }
+            assert!(
+                record.is_some() || matches!(table, "head" | "bodies"),
+                "{what}: {fault}"
+            );
+        }
+        std::fs::write(path, whole).unwrap();
+    }
+    struck
+}
+
+#[test]
+fn a_removed_record_is_missing_wherever_it_was() {
+    for seq in 1..=10 {
+        let fault = tampered(&format!("DELETE FROM records WHERE seq = {seq}"));
+        assert_eq!(fault, Fault::Missing { record: seq });
+    }
+}
+
+#[test]
+fn a_removed_record_is_found_when_the_rest_is_renumbered() {
+    let fault = tampered(
+        "DELETE FROM records WHERE seq = 4; UPDATE records SET seq = seq - 1 WHERE seq > 4;
+         UPDATE head SET count = 9",
+    );
+    assert_eq!(fault, Fault::Moved { record: 4, says: 5 });
+}
+
+#[test]
+fn an_inserted_record_is_found_wherever_it_is() {
+    let copy = "INSERT INTO records SELECT 11, call_id, record, hash FROM records WHERE seq = 10";
+    assert_eq!(
+        tampered(copy),
+        Fault::Moved {
+            record: 11,
+            says: 10
+        }
+    );
+    let first = "INSERT INTO records SELECT 0, call_id, record, hash FROM records WHERE seq = 1";
+    assert_eq!(tampered(first), Fault::Added { record: 0 });
+    let middle = "UPDATE records SET seq = -seq - 1 WHERE seq > 4; UPDATE records SET seq = -seq WHERE seq < 0;
+        INSERT INTO records SELECT 5, call_id, record, hash FROM records WHERE seq = 4;
+        UPDATE head SET count = 11";
+    assert_eq!(tampered(middle), Fault::Moved { record: 5, says: 4 });
+}
+
+#[test]
+fn a_well_chained_record_that_the_head_does_not_count_is_added() {
+    let scene = scene();
+    let longer = {
+        let copy = scene.path.with_file_name("copy.db");
+        std::fs::copy(&scene.path, &copy).unwrap();
+        let ledger = audit::Ledger::open(&copy).unwrap();
+        ledger.close().unwrap();
+        copy
+    };
+    let sql = format!(
+        "ATTACH '{}' AS longer; INSERT INTO records SELECT * FROM longer.records WHERE seq > 10",
+        longer.display()
+    );
+    raw(&scene.path).execute_batch(&sql).unwrap();
+    let fault = verify(&scene.path).unwrap_err();
+    assert!(matches!(fault, Fault::Added { record: 11 }), "{fault}");
+}
+
+#[test]
+fn swapped_records_are_found_at_the_first() {
+    for (left, right) in [(1, 2), (2, 5), (9, 10), (3, 10)] {
+        let whole = format!(
+            "UPDATE records SET seq = -1 WHERE seq = {left}; UPDATE records SET seq = {left} WHERE seq = {right};
+             UPDATE records SET seq = {right} WHERE seq = -1"
+        );
+        assert_eq!(
+            tampered(&whole),
+            Fault::Moved {
+                record: left,
+                says: right
+            }
+        );
+    }
+}
+
+#[test]
+fn bodies_that_are_removed_added_or_swapped_are_found() {
+    let gone = tampered("DELETE FROM bodies WHERE id = 2");
+    assert!(
+        matches!(gone, Fault::BodyMissing { record: 3, .. }),
+        "{gone}"
+    );
+    let last = tampered("DELETE FROM bodies WHERE id = 9");
+    assert!(
+        matches!(last, Fault::BodyMissing { record: 9, .. }),
+        "{last}"
+    );
+    let added = tampered("INSERT INTO bodies(digest, bytes) VALUES (zeroblob(32), x'00')");
+    assert_eq!(added, Fault::BodyUnnamed { body: 10 });
+    let swapped = tampered(
+        "CREATE TEMP TABLE kept AS SELECT id, bytes FROM bodies;
+         UPDATE bodies SET bytes = (SELECT bytes FROM kept WHERE kept.id = 13 - bodies.id) WHERE id IN (6, 7)",
+    );
+    assert!(
+        matches!(swapped, Fault::BodyAltered { record: 6, .. }),
+        "{swapped}"
+    );
+    let emptied = tampered("UPDATE bodies SET bytes = x''");
+    assert!(
+        matches!(emptied, Fault::BodyAltered { record: 2, .. }),
+        "{emptied}"
+    );
+}
+
+#[test]
+fn the_list_of_open_calls_must_agree() {
+    assert_eq!(
+        tampered("DELETE FROM open_calls WHERE seq = 9"),
+        Fault::OpenCalls { record: 9 }
+    );
+    assert_eq!(
+        tampered("DELETE FROM open_calls"),
+        Fault::OpenCalls { record: 8 }
+    );
+    let added = "INSERT INTO open_calls SELECT 2, call_id, instance FROM open_calls WHERE seq = 8";
+    assert_eq!(tampered(added), Fault::OpenCalls { record: 2 });
+}
+
+#[test]
+fn a_head_that_is_gone_or_doubled_is_found() {
+    assert_eq!(tampered("DELETE FROM head"), Fault::Head);
+    assert_eq!(
+        tampered("INSERT INTO head VALUES (2, 10, zeroblob(32))"),
+        Fault::Head
+    );
+    assert_eq!(
+        tampered("INSERT INTO head VALUES (0, 10, zeroblob(32))"),
+        Fault::Head
+    );
+}
+
+#[test]
+fn foreign_tables_triggers_and_views_are_found() {
+    for sql in [
+        "CREATE TABLE more(x)",
+        "CREATE TRIGGER t AFTER INSERT ON records BEGIN DELETE FROM bodies; END",
+        "CREATE VIEW v AS SELECT * FROM records",
+        "DROP INDEX records_by_call",
+        "ALTER TABLE bodies RENAME TO corpses",
+        "PRAGMA application_id = 1",
+        "PRAGMA user_version = 0",
+    ] {
+        let fault = tampered(sql);
+        assert!(matches!(fault, Fault::Foreign(_)), "{sql}: {fault}");
+    }
+    assert_eq!(tampered("PRAGMA user_version = 2"), Fault::Later(2));
+}
+
+/// Removes the last record and corrects the head: a perfect shorter ledger.
+const SHORTEN: &str = "DELETE FROM records WHERE seq = 10;
+    UPDATE head SET count = 9, hash = (SELECT hash FROM records WHERE seq = 9)";
+
+#[test]
+fn a_shortened_ledger_is_behind_its_mark_and_is_not_opened() {
+    let scene = scene();
+    raw(&scene.path).execute_batch(SHORTEN).unwrap();
+    let fault = verify(&scene.path).unwrap_err();
+    assert_eq!(
+        fault,
+        Fault::Behind {
+            record: 10,
+            once: 10
+        }
+    );
+    assert!(matches!(
+        audit::Ledger::open(&scene.path),
+        Err(audit::OpenError::End { .. })
+    ));
+}
+
+#[test]
+fn without_its_mark_a_shortened_ledger_passes_as_the_document_says() {
+    let scene = scene();
+    raw(&scene.path).execute_batch(SHORTEN).unwrap();
+    std::fs::remove_dir_all(beside(&scene.path, ".d")).unwrap();
+    let verified = verify(&scene.path).unwrap();
+    assert_eq!((verified.records, verified.marked), (9, None));
+}
+
+#[test]
+fn an_earlier_copy_put_back_is_found() {
+    let scene = scene();
+    let earlier = std::fs::read(&scene.path).unwrap();
+    let ledger = audit::Ledger::open(&scene.path).unwrap();
+    common::call(&ledger, b"later\n");
+    ledger.close().unwrap();
+    std::fs::write(&scene.path, earlier).unwrap();
+    assert!(matches!(
+        verify(&scene.path),
+        Err(Fault::Behind { record: 11, .. })
+    ));
+    std::fs::write(&scene.path, b"").unwrap();
+    assert!(matches!(
+        audit::Ledger::open(&scene.path),
+        Err(audit::OpenError::End { .. })
+    ));
+    std::fs::remove_file(&scene.path).unwrap();
+    assert!(matches!(
+        audit::Ledger::open(&scene.path),
+        Err(audit::OpenError::End { .. })
+    ));
+}
+
+#[test]
+fn a_tampered_mark_is_found() {
+    let scene = scene();
+    let mark = beside(&scene.path, ".d").join("mark");
+    let whole = std::fs::read(&mark).unwrap();
+    let before = contents(&scene.path);
+    for at in 0..whole.len() {
+        let mut other = whole.clone();
+        *other.get_mut(at).unwrap() ^= 1;
+        std::fs::write(&mark, &other).unwrap();
+        verify(&scene.path).expect_err("a flipped bit of the mark");
+    }
+    std::fs::write(&mark, &whole).unwrap();
+    verify(&scene.path).unwrap();
+    assert_eq!(contents(&scene.path), before);
+}
+
+#[test]
+fn opening_looks_at_the_end_of_the_chain() {
+    for sql in [
+        "DELETE FROM records WHERE seq = 10",
+        "UPDATE records SET record = CAST(record || x'20' AS BLOB) WHERE seq = 10",
+        "UPDATE records SET hash = zeroblob(32) WHERE seq = 10",
+        "UPDATE head SET count = 11",
+        "UPDATE head SET hash = zeroblob(32)",
+        "DELETE FROM head",
+        "INSERT INTO records SELECT 11, call_id, record, hash FROM records WHERE seq = 10",
+    ] {
+        let scene = scene();
+        raw(&scene.path).execute_batch(sql).unwrap();
+        let opened = audit::Ledger::open(&scene.path);
+        assert!(matches!(opened, Err(audit::OpenError::End { .. })), "{sql}");
+    }
+}

@@ -1,0 +1,143 @@
+//! `lazaret doctor`: every layer, there or not, and what to do; whether a call
+//! would run here.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use executor::{LayerPresence, LayerState};
+use harness::config::{Config, Written};
+use policy::Profile;
+use serde_json::{Value, json};
+
+use super::show::{self, Tone};
+use super::{Failure, Places, STATUS_NO};
+
+/// Show every layer of confinement.
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    places: Places,
+}
+
+/// One thing that was looked at.
+struct Finding {
+    what: String,
+    holds: bool,
+    said: String,
+}
+
+pub(crate) fn doctor(args: &DoctorArgs) -> Result<ExitCode, Failure> {
+    let config = args.places.config(Written::default())?;
+    let layers = executor::host_layers();
+    let mut findings: Vec<Finding> = layers.iter().map(layer).collect();
+    findings.push(worker(&config));
+    findings.extend(runtimes(&config)?);
+    for profile in config.load_profiles()?.iter() {
+        findings.push(enforceable(profile, &layers));
+    }
+    match args.json {
+        true => show::line(&serde_json::to_string_pretty(&as_json(&findings))?),
+        false => findings.iter().for_each(tell),
+    }
+    let all = findings.iter().all(|finding| finding.holds);
+    Ok(if all {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(STATUS_NO)
+    })
+}
+
+fn layer(state: &LayerState) -> Finding {
+    let (holds, said) = match &state.state {
+        LayerPresence::Present(detail) => (true, detail.clone()),
+        LayerPresence::Absent(reason) => (false, format!("{reason}; {}", state.remedy)),
+    };
+    Finding {
+        what: format!("layer {}", state.layer),
+        holds,
+        said,
+    }
+}
+
+fn worker(config: &Config) -> Finding {
+    let path = config.worker.display();
+    let holds = config.worker.is_file();
+    let said = match holds {
+        true => path.to_string(),
+        false => format!("`{path}` is not there; install lazaret-worker beside lazaret"),
+    };
+    Finding {
+        what: "lazaret-worker".into(),
+        holds,
+        said,
+    }
+}
+
+fn runtimes(config: &Config) -> Result<Vec<Finding>, Failure> {
+    let store = config.runtime_store();
+    let found = store.list()?.into_iter().map(|(manifest, _)| {
+        let (holds, said) = match store.verify(&manifest.name) {
+            Ok(lock) => (true, format!("{} on {}", manifest.doc, lock.engine)),
+            Err(error) => (false, error.to_string()),
+        };
+        Finding {
+            what: format!("runtime {}", manifest.name),
+            holds,
+            said,
+        }
+    });
+    Ok(found.collect())
+}
+
+/// Whether this host has every layer that the profile asks for.
+fn enforceable(profile: &Profile, layers: &[LayerState]) -> Finding {
+    let what = format!("profile {}", profile.name());
+    let wanted = match executor::wasm::run_plan(profile) {
+        Ok(plan) => plan.layers,
+        Err(error) => {
+            return Finding {
+                what,
+                holds: false,
+                said: error.to_string(),
+            };
+        }
+    };
+    let missing: Vec<&str> = layers
+        .iter()
+        .filter(|state| {
+            wanted.contains(&state.layer) && matches!(state.state, LayerPresence::Absent(_))
+        })
+        .map(|state| state.layer.name())
+        .collect();
+    match missing.is_empty() {
+        true => Finding {
+            what,
+            holds: true,
+            said: "this host has every layer that it asks for".into(),
+        },
+        false => {
+            let said = format!("does not run here: it asks for {}", missing.join(", "));
+            Finding {
+                what,
+                holds: false,
+                said,
+            }
+        }
+    }
+}
+
+fn tell(finding: &Finding) {
+    let mark = match finding.holds {
+        true => show::tone(Tone::Good, "yes"),
+        false => show::tone(Tone::Bad, "NO "),
+    };
+    show::line(&format!("{mark} {:<26} {}", finding.what, finding.said));
+}
+
+fn as_json(findings: &[Finding]) -> Value {
+    let one = |finding: &Finding| json!({ "what": finding.what, "holds": finding.holds, "said": finding.said });
+    findings.iter().map(one).collect()
+}

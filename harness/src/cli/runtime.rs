@@ -1,0 +1,151 @@
+//! `lazaret runtime`: build, list and verify what programs run in.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use clap::Subcommand;
+use executor::runtime::{Progress, RuntimeState, build, manifest};
+use harness::config::Written;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::show::{self, Tone};
+use super::{Failure, Places, STATUS_NO};
+
+/// Build and verify runtimes.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RuntimeCommand {
+    /// List the runtimes and how they stand
+    List {
+        #[command(flatten)]
+        places: Places,
+    },
+    /// Build a runtime from its pinned inputs
+    Build {
+        /// Name of the runtime
+        name: String,
+        #[command(flatten)]
+        places: Places,
+    },
+    /// Compare a built runtime with its lock file, byte by byte
+    Verify {
+        /// Name of the runtime; all of them if none is named
+        name: Option<String>,
+        #[command(flatten)]
+        places: Places,
+    },
+}
+
+pub(crate) fn runtime(command: &RuntimeCommand) -> Result<ExitCode, Failure> {
+    match command {
+        RuntimeCommand::List { places } => list(places),
+        RuntimeCommand::Build { name, places } => make(name, places),
+        RuntimeCommand::Verify { name, places } => verify(name.as_deref(), places),
+    }
+}
+
+fn list(places: &Places) -> Result<ExitCode, Failure> {
+    let store = places.config(Written::default())?.runtime_store();
+    for (manifest, state) in store.list()? {
+        let state = match state {
+            RuntimeState::Missing => show::tone(Tone::Bad, "not built"),
+            RuntimeState::Stale(_) => show::tone(Tone::Bad, "stale"),
+            RuntimeState::Built(lock) => {
+                let day = lock.built_at.get(..10).unwrap_or_default();
+                format!("{} {day}, {}", show::tone(Tone::Good, "built"), lock.engine)
+            }
+        };
+        show::line(&format!(
+            "{:<12} {:<34} {}",
+            manifest.name, state, manifest.doc
+        ));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn make(name: &str, places: &Places) -> Result<ExitCode, Failure> {
+    let config = places.config(Written::default())?;
+    let manifest = manifest(name).ok_or_else(|| {
+        format!("there is no runtime `{name}`; `lazaret runtime list` shows them")
+    })?;
+    let started = Instant::now();
+    let lock = build(
+        &manifest,
+        &config.runtime_store(),
+        &config.worker,
+        &Steps::new(),
+    )?;
+    let seconds = started.elapsed().as_secs();
+    show::line(&format!(
+        "{name}: built in {seconds} s, sha256 {}",
+        lock.artefact_sha256
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn verify(name: Option<&str>, places: &Places) -> Result<ExitCode, Failure> {
+    let store = places.config(Written::default())?.runtime_store();
+    let names = match name {
+        Some(name) => vec![name.to_owned()],
+        None => store
+            .list()?
+            .into_iter()
+            .map(|(manifest, _)| manifest.name)
+            .collect(),
+    };
+    let mut all = true;
+    for name in names {
+        match store.verify(&name) {
+            Ok(lock) => {
+                let good = show::tone(Tone::Good, "holds");
+                show::line(&format!("{name}: {good}, sha256 {}", lock.artefact_sha256));
+            }
+            Err(error) => {
+                all = false;
+                eprintln!("lazaret: {error}");
+            }
+        }
+    }
+    Ok(if all {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(STATUS_NO)
+    })
+}
+
+/// The steps of a build: a bar on a terminal, lines elsewhere.
+struct Steps(ProgressBar);
+
+/// How often the bar moves.
+const TICK: Duration = Duration::from_millis(120);
+
+impl Steps {
+    fn new() -> Self {
+        let bar = match std::io::stderr().is_terminal() {
+            true => ProgressBar::new(0),
+            false => ProgressBar::hidden(),
+        };
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {pos}/{len} {msg} {elapsed}") {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(TICK);
+        Self(bar)
+    }
+}
+
+impl Progress for Steps {
+    fn step(&self, number: usize, of: usize, what: &str) {
+        self.0.set_length(of as u64);
+        self.0.set_position(number as u64);
+        self.0.set_message(what.to_owned());
+        if self.0.is_hidden() {
+            eprintln!("{number}/{of} {what}");
+        }
+    }
+}
+
+impl Drop for Steps {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}

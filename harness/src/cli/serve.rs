@@ -1,0 +1,69 @@
+//! `lazaret serve`: the daemon.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use harness::config::Written;
+use harness::gateway::{Bound, Token};
+use harness::{Harness, fault};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{Failure, Places, show};
+
+/// Serve the HTTP API.
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// Address to listen on; port 0 lets the kernel choose [default: 127.0.0.1:7070]
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
+    /// Policy file [default: the shipped `contain`]
+    #[arg(long, value_name = "FILE")]
+    policy: Option<std::path::PathBuf>,
+    #[command(flatten)]
+    places: Places,
+}
+
+pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, Failure> {
+    fault::check()?;
+    log_to_stderr();
+    let typed = Written {
+        listen: args.listen.clone(),
+        policy: args.policy.clone(),
+        ..Written::default()
+    };
+    let config = args.places.config(typed)?;
+    super::tokio()?.block_on(async {
+        let harness = Harness::open(&config)?;
+        let token = Token::open(&config.state.join("api-token"))?;
+        harness.warm_up().await?;
+        harness.note_start()?;
+        let bound = Bound::bind(&config, harness.clone(), token).await?;
+        let (mut terminate, mut interrupt) = (
+            signal(SignalKind::terminate())?,
+            signal(SignalKind::interrupt())?,
+        );
+        show::line(&format!("listening on http://{}", bound.address()?));
+        bound
+            .serve(async move {
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = interrupt.recv() => {}
+                }
+            })
+            .await?;
+        harness.cancel();
+        harness.close()?;
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+fn log_to_stderr() {
+    use std::io::IsTerminal;
+    let filter = tracing_subscriber::EnvFilter::try_from_env("LAZARET_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
+}

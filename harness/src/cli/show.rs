@@ -1,0 +1,48 @@
+//! Tables and colour: colour on a terminal only, and not with `NO_COLOR`.
+
+use std::io::IsTerminal;
+
+use anstyle::{AnsiColor, Style};
+
+/// How a word is meant.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Tone {
+    /// It holds.
+    Good,
+    /// It does not.
+    Bad,
+    /// Less important.
+    Faint,
+}
+
+/// A word in its tone, for standard output.
+pub(crate) fn tone(tone: Tone, word: &str) -> String {
+    if !std::io::stdout().is_terminal() || std::env::var_os("NO_COLOR").is_some() {
+        return word.to_owned();
+    }
+    let style = match tone {
+        Tone::Good => Style::new().fg_color(Some(AnsiColor::Green.into())),
+        Tone::Bad => Style::new().fg_color(Some(AnsiColor::Red.into())),
+        Tone::Faint => Style::new().dimmed(),
+    };
+    format!("{style}{word}{style:#}")
+}
+
+/// Print a line; a reader that went away ends the program quietly, as `head` wants.
+pub(crate) fn line(text: &str) {
+    use std::io::Write;
+    if writeln!(std::io::stdout(), "{text}").is_err() {
+        std::process::exit(0);
+    }
+}
+
+/// Microseconds since 1970 as UTC.
+pub(crate) fn time(micros: u64) -> String {
+    let stamp = i64::try_from(micros)
+        .ok()
+        .and_then(|us| jiff::Timestamp::from_microsecond(us).ok());
+    stamp.map_or_else(
+        || format!("{micros} us"),
+        |at| at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
+    )
+}

@@ -1,0 +1,392 @@
+//! Configuration in two stages: what was written (file, environment, command
+//! line), then one resolved [`Config`] without half-valid states. Every default
+//! is here.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{self, Read};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use executor::runtime::{Store, StoreError};
+use executor::wasm::{PoolSettings, Wasm};
+use policy::{Policy, Profiles, shipped};
+use serde::Deserialize;
+
+use crate::core::StartError;
+
+/// A configuration or policy file is text that a person wrote.
+const MAX_FILE_BYTES: u64 = 4 << 20;
+
+/// Where the daemon listens: this machine only.
+const LISTEN: &str = "127.0.0.1:7070";
+
+/// Calls that run at once, for each core: guests that sleep or wait leave room.
+const RUNNING_PER_CORE: usize = 4;
+
+/// Calls that wait for a worker; more are answered with 503 and Retry-After.
+const MAX_WAITING: usize = 1_024;
+
+/// Largest request body: 16 MiB of files in Base64, with room for the rest.
+const BODY_BYTES: usize = 32 << 20;
+
+/// What running calls get to end by themselves when the daemon stops.
+const DRAIN_MS: u64 = 5_000;
+
+/// What was written, before anything is checked: the file's keys, each also as
+/// `LAZARET_` and its name in capitals, each also on the command line where a
+/// flag of that name is.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Written {
+    /// Address to listen on.
+    pub listen: Option<String>,
+    /// Directory of ledger and token.
+    pub state: Option<PathBuf>,
+    /// Policy file.
+    pub policy: Option<PathBuf>,
+    /// Directory of more profiles.
+    pub profiles: Option<PathBuf>,
+    /// Directory of built runtimes.
+    pub runtimes: Option<PathBuf>,
+    /// The worker's program.
+    pub worker: Option<PathBuf>,
+    /// Workers kept ready.
+    pub warm_workers: Option<usize>,
+    /// Calls that run at once.
+    pub max_running: Option<usize>,
+    /// Calls that wait.
+    pub max_waiting: Option<usize>,
+    /// Largest request body.
+    pub body_bytes: Option<usize>,
+    /// Time for running calls when stopping.
+    pub drain_ms: Option<u64>,
+}
+
+/// The resolved configuration.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Address to listen on.
+    pub listen: SocketAddr,
+    /// Directory of ledger and token.
+    pub state: PathBuf,
+    /// Policy file; the shipped `contain` when there is none.
+    pub policy: Option<PathBuf>,
+    /// Directory of more profiles.
+    pub profiles: Option<PathBuf>,
+    /// Directory of built runtimes.
+    pub runtimes: PathBuf,
+    /// The worker's program.
+    pub worker: PathBuf,
+    /// How many workers.
+    pub pool: PoolSettings,
+    /// Largest request body in bytes.
+    pub body_bytes: usize,
+    /// Time for running calls when stopping, in milliseconds.
+    pub drain_ms: u64,
+}
+
+/// What is wrong with the configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A file cannot be read.
+    #[error("`{path}`: {source}")]
+    Read {
+        /// The file.
+        path: String,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// A file is too long to be what it should be.
+    #[error("`{0}` is longer than 4 MiB; is it the right file?")]
+    TooLong(String),
+    /// The file is not the configuration.
+    #[error("`{path}`: {why}; docs/CONFIGURATION.md lists the keys")]
+    File {
+        /// The file.
+        path: String,
+        /// The reader's word.
+        why: String,
+    },
+    /// A variable's value.
+    #[error("the variable {name} is `{value}`, not {wanted}")]
+    Variable {
+        /// Its name.
+        name: String,
+        /// Its value.
+        value: String,
+        /// What it should be.
+        wanted: &'static str,
+    },
+    /// A key's value.
+    #[error("`{key}` is `{value}`, not {wanted}")]
+    Value {
+        /// The key.
+        key: &'static str,
+        /// Its value.
+        value: String,
+        /// What it should be.
+        wanted: &'static str,
+    },
+    /// No place for state.
+    #[error("neither HOME nor XDG_STATE_HOME is set; name the directory with --state")]
+    NoHome,
+}
+
+impl Written {
+    /// Read a configuration file.
+    ///
+    /// # Errors
+    /// When it cannot be read or has an unknown key.
+    pub fn from_file(path: &Path) -> Result<Self, ConfigError> {
+        let text = read_text(path)?;
+        toml::from_str(&text).map_err(|error| ConfigError::File {
+            path: path.display().to_string(),
+            why: error.message().replace('\n', " "),
+        })
+    }
+
+    /// Read the variables.
+    ///
+    /// # Errors
+    /// When one has a value of the wrong kind.
+    pub fn from_environment() -> Result<Self, ConfigError> {
+        Ok(Self {
+            listen: text("LISTEN"),
+            state: path("STATE"),
+            policy: path("POLICY"),
+            profiles: path("PROFILES"),
+            runtimes: path("RUNTIMES"),
+            worker: path("WORKER"),
+            warm_workers: number("WARM_WORKERS")?,
+            max_running: number("MAX_RUNNING")?,
+            max_waiting: number("MAX_WAITING")?,
+            body_bytes: number("BODY_BYTES")?,
+            drain_ms: number("DRAIN_MS")?,
+        })
+    }
+
+    /// What is not set here is taken from `weaker`.
+    #[must_use]
+    pub fn or(self, weaker: Self) -> Self {
+        Self {
+            listen: self.listen.or(weaker.listen),
+            state: self.state.or(weaker.state),
+            policy: self.policy.or(weaker.policy),
+            profiles: self.profiles.or(weaker.profiles),
+            runtimes: self.runtimes.or(weaker.runtimes),
+            worker: self.worker.or(weaker.worker),
+            warm_workers: self.warm_workers.or(weaker.warm_workers),
+            max_running: self.max_running.or(weaker.max_running),
+            max_waiting: self.max_waiting.or(weaker.max_waiting),
+            body_bytes: self.body_bytes.or(weaker.body_bytes),
+            drain_ms: self.drain_ms.or(weaker.drain_ms),
+        }
+    }
+
+    /// Check everything and fill in what was not written.
+    ///
+    /// # Errors
+    /// The first value that cannot be.
+    pub fn resolve(self) -> Result<Config, ConfigError> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let listen = self.listen.unwrap_or_else(|| LISTEN.into());
+        let most = positive(
+            "max_running",
+            self.max_running,
+            cores.saturating_mul(RUNNING_PER_CORE),
+        )?;
+        Ok(Config {
+            listen: listen.parse().map_err(|_| ConfigError::Value {
+                key: "listen",
+                value: listen.clone(),
+                wanted: "an address such as 127.0.0.1:7070",
+            })?,
+            state: or_else(self.state, default_state)?,
+            policy: self.policy,
+            profiles: self.profiles,
+            runtimes: or_else(self.runtimes, || Ok(default_state()?.join("runtimes")))?,
+            worker: or_else(self.worker, default_worker)?,
+            pool: PoolSettings {
+                warm: self.warm_workers.unwrap_or(cores).min(most),
+                most,
+                waiting: self.max_waiting.unwrap_or(MAX_WAITING),
+            },
+            body_bytes: positive("body_bytes", self.body_bytes, BODY_BYTES)?,
+            drain_ms: self.drain_ms.unwrap_or(DRAIN_MS),
+        })
+    }
+}
+
+impl Config {
+    /// The ledger.
+    #[must_use]
+    pub fn ledger_path(&self) -> PathBuf {
+        self.state.join("ledger.db")
+    }
+
+    /// The runtimes.
+    #[must_use]
+    pub fn runtime_store(&self) -> Store {
+        Store::new(self.runtimes.clone())
+    }
+
+    /// The shipped profiles and those of the profile directory.
+    ///
+    /// # Errors
+    /// When one cannot be read or is none.
+    pub fn load_profiles(&self) -> Result<Profiles, StartError> {
+        let mut files: Vec<(String, String)> = shipped::PROFILES
+            .iter()
+            .map(|one| (one.file.to_owned(), one.text.to_owned()))
+            .collect();
+        if let Some(dir) = &self.profiles {
+            files.extend(profile_files(dir)?);
+        }
+        let pairs = files
+            .iter()
+            .map(|(name, text)| (name.as_str(), text.as_str()));
+        Profiles::load(pairs).map_err(|error| StartError::Policy(error.to_string()))
+    }
+
+    /// The policy file, or the shipped policy.
+    ///
+    /// # Errors
+    /// When it cannot be read, is none, or one of its tests fails.
+    pub fn load_policy(&self, profiles: &Profiles) -> Result<Policy, StartError> {
+        let loaded = match &self.policy {
+            Some(path) => {
+                let text = read_text(path)?;
+                Policy::load(&path.display().to_string(), &text, profiles)
+            }
+            None => Policy::load(shipped::CONTAIN.file, shipped::CONTAIN.text, profiles),
+        };
+        loaded.map_err(|error| StartError::Policy(error.to_string()))
+    }
+
+    /// The backend with the runtimes that the profiles name.
+    ///
+    /// # Errors
+    /// When a runtime is not built or not what was built.
+    pub(crate) fn open_backend(&self, profiles: &Profiles) -> Result<Wasm, StoreError> {
+        let store = self.runtime_store();
+        let runtimes: BTreeSet<&str> = profiles
+            .iter()
+            .flat_map(|profile| profile.languages().map(|(_, runtime)| runtime))
+            .collect();
+        let artefacts = runtimes.into_iter().map(|name| store.artefact(name));
+        let artefacts = artefacts.collect::<Result<Vec<_>, _>>()?;
+        Ok(Wasm::new(self.worker.clone(), artefacts, self.pool))
+    }
+}
+
+fn profile_files(dir: &Path) -> Result<Vec<(String, String)>, StartError> {
+    let failed = |source| StartError::Io {
+        path: dir.display().to_string(),
+        source,
+    };
+    let mut files = Vec::new();
+    for entry in fs::read_dir(dir).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.extension().is_some_and(|kind| kind == "toml") {
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            files.push((name, read_text(&path)?));
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// A text file of bounded length.
+///
+/// # Errors
+/// When it cannot be read, is too long or is not UTF-8.
+pub fn read_text(path: &Path) -> Result<String, ConfigError> {
+    let named = |source| ConfigError::Read {
+        path: path.display().to_string(),
+        source,
+    };
+    let mut text = String::new();
+    let file = fs::File::open(path).map_err(named)?;
+    file.take(MAX_FILE_BYTES + 1)
+        .read_to_string(&mut text)
+        .map_err(named)?;
+    match text.len() as u64 > MAX_FILE_BYTES {
+        true => Err(ConfigError::TooLong(path.display().to_string())),
+        false => Ok(text),
+    }
+}
+
+/// `$XDG_STATE_HOME/lazaret`; without the variable `/var/lib/lazaret` for root
+/// and `~/.local/state/lazaret` for anybody else.
+fn default_state() -> Result<PathBuf, ConfigError> {
+    let set = |name| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    if let Some(state) = set("XDG_STATE_HOME") {
+        return Ok(state.join("lazaret"));
+    }
+    if nix::unistd::geteuid().is_root() {
+        return Ok(PathBuf::from("/var/lib/lazaret"));
+    }
+    Ok(set("HOME")
+        .ok_or(ConfigError::NoHome)?
+        .join(".local/state/lazaret"))
+}
+
+/// `lazaret-worker` beside this program.
+fn default_worker() -> Result<PathBuf, ConfigError> {
+    let own = std::env::current_exe().map_err(|source| ConfigError::Read {
+        path: "/proc/self/exe".into(),
+        source,
+    })?;
+    Ok(own.with_file_name("lazaret-worker"))
+}
+
+fn or_else(
+    value: Option<PathBuf>,
+    default: impl FnOnce() -> Result<PathBuf, ConfigError>,
+) -> Result<PathBuf, ConfigError> {
+    value.map_or_else(default, Ok)
+}
+
+fn positive(key: &'static str, value: Option<usize>, default: usize) -> Result<usize, ConfigError> {
+    match value.unwrap_or(default) {
+        0 => Err(ConfigError::Value {
+            key,
+            value: "0".into(),
+            wanted: "a number above zero",
+        }),
+        value => Ok(value),
+    }
+}
+
+fn text(key: &str) -> Option<String> {
+    std::env::var(format!("LAZARET_{key}"))
+        .ok()
+        .filter(|value| !value.is_empty())
+}
+
+fn path(key: &str) -> Option<PathBuf> {
+    text(key).map(PathBuf::from)
+}
+
+fn number<N: std::str::FromStr>(key: &str) -> Result<Option<N>, ConfigError> {
+    let Some(value) = text(key) else {
+        return Ok(None);
+    };
+    match value.parse() {
+        Ok(number) => Ok(Some(number)),
+        Err(_) => Err(ConfigError::Variable {
+            name: format!("LAZARET_{key}"),
+            value,
+            wanted: "a number",
+        }),
+    }
+}

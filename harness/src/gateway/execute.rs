@@ -1,0 +1,192 @@
+//! `POST /v1/execute`: a program in, what became of it out.
+
+use axum::Json;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use executor::runtime::hex::sha256;
+use executor::{OutFile, ProgramError, Stream};
+use policy::{Refusal, json as strict};
+use serde_json::{Map, Value, json};
+
+use super::{Gate, Problem};
+use crate::core::{CallError, EXECUTE_CODE, Executed};
+use crate::fault::{self, Point};
+use crate::reply::{Denial, Reply};
+
+/// Who calls: the holder of the one token.
+const PRINCIPAL: &str = "api";
+
+/// How long a client may take to send its request.
+const BODY_WAIT: std::time::Duration = std::time::Duration::from_secs(30);
+
+/// When to try again after the queue was full.
+const RETRY_S: u32 = 1;
+
+/// Handle the request.
+pub(crate) async fn execute(State(gate): State<Gate>, request: Request) -> Response {
+    match run(&gate, request).await {
+        Ok(executed) => {
+            fault::pass(Point::Replying, None);
+            respond(&executed)
+        }
+        Err(problem) => problem.into_response(),
+    }
+}
+
+async fn run(gate: &Gate, request: Request) -> Result<Executed, Problem> {
+    let body = read_body(request, gate.body_bytes).await?;
+    fault::pass(Point::Received, None);
+    let arguments = strict::parse(&body).map_err(|error| bad_request(error.to_string()))?;
+    let cancel = gate.harness.cancel_handle();
+    gate.harness
+        .execute(EXECUTE_CODE, arguments, PRINCIPAL, cancel)
+        .await
+        .map_err(problem)
+}
+
+/// The body, if it is not too long and comes in time.
+async fn read_body(request: Request, most: usize) -> Result<Vec<u8>, Problem> {
+    let announced = request
+        .headers()
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|length| length > most as u64) {
+        return Err(too_long(most));
+    }
+    let (_, body): (_, Body) = request.into_parts();
+    let read = tokio::time::timeout(BODY_WAIT, to_bytes(body, most)).await;
+    match read {
+        Ok(Ok(bytes)) => Ok(bytes.into()),
+        Ok(Err(error)) if is_length(&error) => Err(too_long(most)),
+        Ok(Err(_)) => Err(bad_request("the body broke off; send it whole")),
+        Err(_) => Err(Problem::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "request-timeout",
+            "the body did not come within 30 seconds; send it again",
+        )),
+    }
+}
+
+fn is_length(error: &axum::Error) -> bool {
+    let mut source = std::error::Error::source(error);
+    while let Some(inner) = source {
+        if inner.is::<http_body_util::LengthLimitError>() {
+            return true;
+        }
+        source = inner.source();
+    }
+    false
+}
+
+fn too_long(most: usize) -> Problem {
+    let detail = format!("the body is over {most} bytes; send less, or raise `body_bytes`");
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail)
+}
+
+fn bad_request(detail: impl Into<String>) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "bad-request", detail)
+}
+
+fn problem(error: CallError) -> Problem {
+    let detail = error.to_string();
+    match error {
+        CallError::Arguments(ProgramError::TooMany { .. }) => {
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail)
+        }
+        CallError::Arguments(_) | CallError::Call(_) => bad_request(detail),
+        CallError::Busy => {
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail).retry_after(RETRY_S)
+        }
+        CallError::Ledger(_) => {
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "ledger-sealed", detail)
+        }
+        CallError::Stopping => Problem::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", detail),
+        CallError::Lost(_) => Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "lost", detail),
+    }
+}
+
+fn respond(executed: &Executed) -> Response {
+    match executed {
+        Executed::Done(reply) => Json(answer(reply)).into_response(),
+        Executed::Refused(denial) => denied(denial).into_response(),
+    }
+}
+
+/// The document about a refused call.
+#[must_use]
+pub fn denied(denial: &Denial) -> Problem {
+    let refusal = denial.refusal();
+    let rules: Vec<Value> = refusal
+        .rules()
+        .iter()
+        .map(|rule| json!({ "id": rule.id(), "effect": rule.effect(), "reason": rule.reason() }))
+        .collect();
+    let kind = match refusal {
+        Refusal::Held(_) => "held",
+        Refusal::Denied(_) => "denied",
+    };
+    Problem::new(StatusCode::FORBIDDEN, kind, refusal.reason())
+        .with("call_id", json!(refusal.call_id().to_string()))
+        .with("verdict", json!(refusal.verdict()))
+        .with("rules", Value::Array(rules))
+        .with("next_steps", json!(refusal.next_steps()))
+        .with("ledger", json!({ "decision": denial.decision_seq() }))
+}
+
+/// The document about a call that ran.
+#[must_use]
+pub fn answer(reply: &Reply) -> Value {
+    let outcome = reply.outcome();
+    let mut answer = Map::new();
+    let mut put = |key: &str, value: Value| answer.insert(key.to_owned(), value);
+    put("call_id", json!(reply.call_id().to_string()));
+    put("verdict", json!("allow"));
+    put("ending", json!(outcome.ending.name()));
+    put("detail", json!(outcome.ending.detail()));
+    put("exit_code", json!(outcome.ending.exit_code()));
+    put("stdout", text(&outcome.stdout));
+    put("stderr", text(&outcome.stderr));
+    put(
+        "truncated",
+        json!({
+            "stdout": outcome.stdout.truncated,
+            "stderr": outcome.stderr.truncated,
+        }),
+    );
+    put("files", outcome.files.iter().map(file).collect());
+    put("files_left_out", json!(outcome.left_out));
+    put("usage", json!(outcome.usage));
+    put("receipt", json!(outcome.receipt));
+    put(
+        "ledger",
+        json!({ "decision": reply.decision_seq(), "outcome": reply.outcome_seq() }),
+    );
+    for (key, stream) in [
+        ("stdout_base64", &outcome.stdout),
+        ("stderr_base64", &outcome.stderr),
+    ] {
+        if std::str::from_utf8(&stream.bytes).is_err() {
+            answer.insert(key.to_owned(), json!(BASE64.encode(&stream.bytes)));
+        }
+    }
+    Value::Object(answer)
+}
+
+/// A stream as text. Bytes that are no UTF-8 are replaced here, and the stream
+/// is given exactly in a second member.
+fn text(stream: &Stream) -> Value {
+    json!(String::from_utf8_lossy(&stream.bytes))
+}
+
+fn file(file: &OutFile) -> Value {
+    json!({
+        "path": file.path,
+        "bytes": file.content.len(),
+        "sha256": sha256(&file.content),
+        "content_base64": BASE64.encode(&file.content),
+    })
+}

@@ -1,0 +1,550 @@
+//! One condition on one fact: true, false, or unknown.
+//!
+//! Unknown is for a question that has no answer, such as whether a number begins with "a", or
+//! text too long to search. It never helps a call: an allow needs true, a hold or deny is content
+//! with not false. Evaluation never fails, runs in time linear in the text, and has a bound.
+
+use std::cmp::Ordering;
+
+use globset::{GlobBuilder, GlobMatcher};
+use regex::{Regex, RegexBuilder};
+use serde::Serialize;
+use serde_json::Number;
+use thiserror::Error;
+
+use crate::fact::{Fact, FactPath};
+use crate::file::{ConditionFile, Scalar};
+use crate::text::quote;
+
+/// Text longer than this is not searched, and the condition is unknown. Four times the code that
+/// any profile takes; a search through it costs a few milliseconds.
+pub const MAX_SEARCHED_BYTES: usize = 4 << 20;
+
+/// The compiled size of one regular expression: a page of alternatives fits, a counted repetition
+/// of a counted repetition does not.
+const MAX_REGEX_BYTES: usize = 1 << 20;
+
+/// The values of one `any_of`.
+const MAX_ANY_OF: usize = 10_000;
+
+/// What is known of a condition for one call, in Kleene's three values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Truth {
+    /// It does not hold.
+    False,
+    /// The question has no answer: another type, or more text than is searched.
+    Unknown,
+    /// It holds.
+    True,
+}
+
+impl Truth {
+    /// Both: false if one is false, true only if both are.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::False, _) | (_, Self::False) => Self::False,
+            (Self::True, Self::True) => Self::True,
+            (Self::Unknown, _) | (_, Self::Unknown) => Self::Unknown,
+        }
+    }
+
+    /// The opposite; unknown stays unknown.
+    #[must_use]
+    pub fn negate(self) -> Self {
+        match self {
+            Self::False => Self::True,
+            Self::Unknown => Self::Unknown,
+            Self::True => Self::False,
+        }
+    }
+
+    fn of(holds: bool) -> Self {
+        if holds { Self::True } else { Self::False }
+    }
+}
+
+/// Why a condition cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ConditionError {
+    /// A regular expression that does not compile.
+    #[error(
+        "{} is not a regular expression ({why}); correct it, look-around and back-references do not exist here",
+        quote(text)
+    )]
+    Regex {
+        /// The expression.
+        text: String,
+        /// The reader's word on it.
+        why: String,
+    },
+    /// A glob that does not compile.
+    #[error("{} is not a glob ({why}); correct it", quote(text))]
+    Glob {
+        /// The glob.
+        text: String,
+        /// The reader's word on it.
+        why: String,
+    },
+    /// An empty text, which everything begins with, ends with and contains.
+    #[error(
+        "`{0}` of nothing holds for every text; write what it should look for, or `exists = true`"
+    )]
+    Empty(&'static str),
+    /// An empty list, which nothing is one of.
+    #[error("an empty list holds for nothing; name at least one value")]
+    EmptyList,
+    /// A list over the bound.
+    #[error("a list has at most {MAX_ANY_OF} values; split the rule")]
+    LongList,
+    /// A range with a bound that is not a number.
+    #[error("`min` and `max` take numbers; {} is none", quote(.0))]
+    NotANumber(String),
+    /// A range without numbers in it.
+    #[error("`min` {min} is above `max` {max}; swap them")]
+    EmptyRange {
+        /// The lower bound.
+        min: String,
+        /// The upper bound.
+        max: String,
+    },
+    /// A condition that a text can never answer, on a fact that is always text.
+    #[error("the fact is always text; compare it with a string")]
+    NeverText,
+    /// `exists` on a fact that every call has.
+    #[error("every call has this fact; `exists` says nothing about it, leave it out")]
+    AlwaysThere,
+}
+
+/// A condition, ready to be asked.
+#[derive(Debug, Clone)]
+pub(crate) enum Condition {
+    AnyOf(Vec<Scalar>),
+    Prefix(String),
+    Suffix(String),
+    Contains(String),
+    Glob(Box<GlobMatcher>),
+    Regex(Regex),
+    Range { min: Option<Num>, max: Option<Num> },
+    Exists(bool),
+}
+
+/// A fact, a condition on it, and how both were written.
+#[derive(Debug, Clone)]
+pub(crate) struct Clause {
+    pub(crate) fact: FactPath,
+    pub(crate) condition: Condition,
+    pub(crate) source: ConditionFile,
+}
+
+impl Clause {
+    pub(crate) fn compile(fact: FactPath, source: ConditionFile) -> Result<Self, ConditionError> {
+        check_fit(&fact, &source)?;
+        Ok(Self {
+            condition: Condition::compile(&source)?,
+            fact,
+            source,
+        })
+    }
+}
+
+impl Condition {
+    fn compile(source: &ConditionFile) -> Result<Self, ConditionError> {
+        Ok(match source {
+            ConditionFile::AnyOf(scalars) => Self::AnyOf(checked_list(scalars)?),
+            ConditionFile::Prefix(text) => Self::Prefix(not_empty("prefix", text)?),
+            ConditionFile::Suffix(text) => Self::Suffix(not_empty("suffix", text)?),
+            ConditionFile::Contains(text) => Self::Contains(not_empty("contains", text)?),
+            ConditionFile::Glob(text) => Self::Glob(Box::new(compile_glob(text)?)),
+            ConditionFile::Regex(text) => Self::Regex(compile_regex(text)?),
+            ConditionFile::Range { min, max } => compile_range(min.as_ref(), max.as_ref())?,
+            ConditionFile::Exists(there) => Self::Exists(*there),
+        })
+    }
+
+    /// What is known of this condition for a fact.
+    pub(crate) fn truth(&self, fact: Fact<'_>) -> Truth {
+        match (self, fact) {
+            (_, Fact::Blocked) => Truth::Unknown,
+            (Self::Exists(there), fact) => Truth::of((fact != Fact::Absent) == *there),
+            (_, Fact::Absent) => Truth::False,
+            (_, Fact::Other(_)) => Truth::Unknown,
+            (Self::AnyOf(scalars), fact) => any_of(scalars, fact),
+            (Self::Range { min, max }, Fact::Number(number)) => in_range(*min, *max, number),
+            (Self::Range { .. }, Fact::Text(_) | Fact::Bool(_)) => Truth::Unknown,
+            (_, Fact::Text(text)) => self.search(text),
+            (_, Fact::Number(_) | Fact::Bool(_)) => Truth::Unknown,
+        }
+    }
+
+    fn search(&self, text: &str) -> Truth {
+        if text.len() > MAX_SEARCHED_BYTES {
+            return Truth::Unknown;
+        }
+        match self {
+            Self::Prefix(prefix) => Truth::of(text.starts_with(prefix)),
+            Self::Suffix(suffix) => Truth::of(text.ends_with(suffix)),
+            Self::Contains(part) => Truth::of(text.contains(part)),
+            Self::Glob(glob) => Truth::of(glob.is_match(text)),
+            Self::Regex(regex) => Truth::of(regex.is_match(text)),
+            Self::AnyOf(_) | Self::Range { .. } | Self::Exists(_) => Truth::Unknown,
+        }
+    }
+}
+
+/// Unknown when no value of the list is of the fact's type.
+fn any_of(scalars: &[Scalar], fact: Fact<'_>) -> Truth {
+    let mut comparable = false;
+    for scalar in scalars {
+        match equals(scalar, fact) {
+            Truth::True => return Truth::True,
+            Truth::False => comparable = true,
+            Truth::Unknown => {}
+        }
+    }
+    if comparable {
+        Truth::False
+    } else {
+        Truth::Unknown
+    }
+}
+
+fn equals(scalar: &Scalar, fact: Fact<'_>) -> Truth {
+    match (scalar, fact) {
+        (Scalar::Text(a), Fact::Text(b)) => Truth::of(a == b),
+        (Scalar::Bool(a), Fact::Bool(b)) => Truth::of(*a == b),
+        (Scalar::Integer(_) | Scalar::Float(_), Fact::Number(number)) => {
+            match (Num::of_scalar(scalar), Num::of_json(number)) {
+                (Some(a), Some(b)) => Truth::of(a.compare(b) == Some(Ordering::Equal)),
+                (None, _) | (_, None) => Truth::Unknown,
+            }
+        }
+        (Scalar::Text(_) | Scalar::Bool(_) | Scalar::Integer(_) | Scalar::Float(_), _) => {
+            Truth::Unknown
+        }
+    }
+}
+
+fn in_range(min: Option<Num>, max: Option<Num>, number: &Number) -> Truth {
+    let Some(number) = Num::of_json(number) else {
+        return Truth::Unknown;
+    };
+    let at_least = min.is_none_or(|min| {
+        matches!(
+            number.compare(min),
+            Some(Ordering::Greater | Ordering::Equal)
+        )
+    });
+    let at_most =
+        max.is_none_or(|max| matches!(number.compare(max), Some(Ordering::Less | Ordering::Equal)));
+    Truth::of(at_least && at_most)
+}
+
+// ---- numbers ------------------------------------------------------------------------------------
+
+/// A number as it is compared: exactly, whatever its type. `Int` holds every i64 and u64.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Num {
+    Int(i128),
+    Float(f64),
+}
+
+impl Num {
+    fn of_scalar(scalar: &Scalar) -> Option<Self> {
+        match scalar {
+            Scalar::Integer(integer) => Some(Self::Int(i128::from(*integer))),
+            Scalar::Float(float) => Some(Self::Float(*float)),
+            Scalar::Text(_) | Scalar::Bool(_) => None,
+        }
+    }
+
+    fn of_json(number: &Number) -> Option<Self> {
+        number
+            .as_i64()
+            .map(|i| Self::Int(i128::from(i)))
+            .or_else(|| number.as_u64().map(|u| Self::Int(i128::from(u))))
+            .or_else(|| number.as_f64().map(Self::Float))
+    }
+
+    fn compare(self, other: Self) -> Option<Ordering> {
+        match (self, other) {
+            (Self::Int(a), Self::Int(b)) => Some(a.cmp(&b)),
+            (Self::Float(a), Self::Float(b)) => a.partial_cmp(&b),
+            (Self::Int(a), Self::Float(b)) => compare_mixed(a, b),
+            (Self::Float(a), Self::Int(b)) => compare_mixed(b, a).map(Ordering::reverse),
+        }
+    }
+}
+
+/// Compares without rounding the integer. Our integers lie within 65 bits, so a float that does
+/// not fit i128 saturates in the cast and still compares rightly.
+fn compare_mixed(integer: i128, float: f64) -> Option<Ordering> {
+    if float.is_nan() {
+        return None;
+    }
+    let whole = float.trunc();
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "`whole` has no fraction and the cast saturates"
+    )]
+    let by_whole = integer.cmp(&(whole as i128));
+    Some(by_whole.then_with(|| match float.partial_cmp(&whole) {
+        Some(Ordering::Greater) => Ordering::Less,
+        Some(Ordering::Less) => Ordering::Greater,
+        Some(Ordering::Equal) | None => Ordering::Equal,
+    }))
+}
+
+// ---- compiling ----------------------------------------------------------------------------------
+
+/// Refuses conditions that can never hold, or always do, because of the fact they are on.
+fn check_fit(fact: &FactPath, source: &ConditionFile) -> Result<(), ConditionError> {
+    let asks_for_text = match source {
+        ConditionFile::AnyOf(scalars) => scalars.iter().all(|s| matches!(s, Scalar::Text(_))),
+        ConditionFile::Range { .. } => false,
+        ConditionFile::Exists(_) if fact.is_always_there() => {
+            return Err(ConditionError::AlwaysThere);
+        }
+        ConditionFile::Exists(_)
+        | ConditionFile::Prefix(_)
+        | ConditionFile::Suffix(_)
+        | ConditionFile::Contains(_)
+        | ConditionFile::Glob(_)
+        | ConditionFile::Regex(_) => true,
+    };
+    if fact.is_always_text() && !asks_for_text {
+        Err(ConditionError::NeverText)
+    } else {
+        Ok(())
+    }
+}
+
+fn checked_list(scalars: &[Scalar]) -> Result<Vec<Scalar>, ConditionError> {
+    match scalars.len() {
+        0 => Err(ConditionError::EmptyList),
+        1..=MAX_ANY_OF => Ok(scalars.to_vec()),
+        _ => Err(ConditionError::LongList),
+    }
+}
+
+fn not_empty(word: &'static str, text: &str) -> Result<String, ConditionError> {
+    if text.is_empty() {
+        Err(ConditionError::Empty(word))
+    } else {
+        Ok(text.to_owned())
+    }
+}
+
+/// `*` and `?` stop at `/`, `**` does not.
+fn compile_glob(text: &str) -> Result<GlobMatcher, ConditionError> {
+    not_empty("glob", text)?;
+    GlobBuilder::new(text)
+        .literal_separator(true)
+        .backslash_escape(true)
+        .build()
+        .map(|glob| glob.compile_matcher())
+        .map_err(|error| ConditionError::Glob {
+            text: text.to_owned(),
+            why: error.kind().to_string(),
+        })
+}
+
+fn compile_regex(text: &str) -> Result<Regex, ConditionError> {
+    not_empty("regex", text)?;
+    RegexBuilder::new(text)
+        .size_limit(MAX_REGEX_BYTES)
+        .build()
+        .map_err(|error| ConditionError::Regex {
+            text: text.to_owned(),
+            why: last_line(&error.to_string()),
+        })
+}
+
+/// The regex crate draws its errors over several lines; the last one says what is wrong.
+fn last_line(text: &str) -> String {
+    let line = text.lines().last().unwrap_or_default().trim();
+    line.strip_prefix("error: ").unwrap_or(line).to_owned()
+}
+
+fn compile_range(min: Option<&Scalar>, max: Option<&Scalar>) -> Result<Condition, ConditionError> {
+    let number = |scalar: &Scalar| {
+        Num::of_scalar(scalar).ok_or_else(|| ConditionError::NotANumber(scalar.to_string()))
+    };
+    let low = min.map(number).transpose()?;
+    let high = max.map(number).transpose()?;
+    if let (Some(low), Some(high), Some(min), Some(max)) = (low, high, min, max)
+        && low.compare(high) == Some(Ordering::Greater)
+    {
+        return Err(ConditionError::EmptyRange {
+            min: min.to_string(),
+            max: max.to_string(),
+        });
+    }
+    Ok(Condition::Range {
+        min: low,
+        max: high,
+    })
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn condition(toml: &str) -> Result<Condition, ConditionError> {
+        #[derive(serde::Deserialize)]
+        struct Holder {
+            c: ConditionFile,
+        }
+        let holder: Holder = toml::from_str(&format!("c = {toml}")).unwrap();
+        Condition::compile(&holder.c)
+    }
+
+    fn truth(toml: &str, value: &Value) -> Truth {
+        condition(toml).unwrap().truth(Fact::of_value(value))
+    }
+
+    #[test]
+    fn each_condition_has_all_three_truths() {
+        let cases = [
+            ("\"a\"", json!("a"), json!("b"), json!(1)),
+            ("{ equals = \"a\" }", json!("a"), json!("A"), json!(true)),
+            ("[\"a\", 1]", json!(1.0), json!("b"), json!(true)),
+            ("5", json!(5), json!(6), json!("5")),
+            ("true", json!(true), json!(false), json!("true")),
+            ("{ any_of = [1.5, 2] }", json!(1.5), json!(1), json!(null)),
+            (
+                "{ prefix = \"ab\" }",
+                json!("abc"),
+                json!("cab"),
+                json!(["ab"]),
+            ),
+            ("{ suffix = \"ab\" }", json!("cab"), json!("abc"), json!({})),
+            ("{ contains = \"b\" }", json!("abc"), json!("ac"), json!(1)),
+            (
+                "{ glob = \"/a/*.csv\" }",
+                json!("/a/b.csv"),
+                json!("/a/b/c.csv"),
+                json!(1),
+            ),
+            (
+                "{ glob = \"/a/**\" }",
+                json!("/a/b/c.csv"),
+                json!("/b"),
+                json!(1),
+            ),
+            ("{ regex = \"^a+$\" }", json!("aaa"), json!("aab"), json!(1)),
+            ("{ min = 1 }", json!(1), json!(0.5), json!("1")),
+            ("{ max = 9 }", json!(9.0), json!(9.5), json!([])),
+            ("{ min = -1, max = 1 }", json!(0), json!(2), json!(null)),
+        ];
+        for (toml, yes, no, unknown) in cases {
+            assert_eq!(truth(toml, &yes), Truth::True, "{toml} {yes}");
+            assert_eq!(truth(toml, &no), Truth::False, "{toml} {no}");
+            assert_eq!(truth(toml, &unknown), Truth::Unknown, "{toml} {unknown}");
+            let compiled = condition(toml).unwrap();
+            assert_eq!(compiled.truth(Fact::Absent), Truth::False, "{toml}");
+            assert_eq!(compiled.truth(Fact::Blocked), Truth::Unknown, "{toml}");
+        }
+    }
+
+    #[test]
+    fn exists_sees_null_as_there() {
+        let there = condition("{ exists = true }").unwrap();
+        let gone = condition("{ exists = false }").unwrap();
+        for value in [json!(null), json!(0), json!(""), json!([])] {
+            assert_eq!(there.truth(Fact::of_value(&value)), Truth::True);
+            assert_eq!(gone.truth(Fact::of_value(&value)), Truth::False);
+        }
+        assert_eq!(there.truth(Fact::Absent), Truth::False);
+        assert_eq!(gone.truth(Fact::Absent), Truth::True);
+        assert_eq!(gone.truth(Fact::Blocked), Truth::Unknown);
+    }
+
+    #[test]
+    fn numbers_compare_exactly_across_types() {
+        assert_eq!(
+            truth("9007199254740993", &json!(9_007_199_254_740_992.0)),
+            Truth::False
+        );
+        assert_eq!(truth("{ max = 1e300 }", &json!(u64::MAX)), Truth::True);
+        assert_eq!(truth("{ min = -1e300 }", &json!(i64::MIN)), Truth::True);
+        assert_eq!(truth("{ min = 0.5 }", &json!(0)), Truth::False);
+        assert_eq!(truth("{ max = -0.5 }", &json!(0)), Truth::False);
+        assert_eq!(truth("0", &json!(-0.0)), Truth::True);
+    }
+
+    #[test]
+    fn text_over_the_bound_is_unknown() {
+        let long = json!("a".repeat(MAX_SEARCHED_BYTES + 1));
+        for toml in [
+            "{ prefix = \"b\" }",
+            "{ contains = \"b\" }",
+            "{ regex = \"b\" }",
+            "{ glob = \"b\" }",
+            "{ suffix = \"b\" }",
+        ] {
+            assert_eq!(truth(toml, &long), Truth::Unknown, "{toml}");
+        }
+        assert_eq!(
+            truth("\"b\"", &long),
+            Truth::False,
+            "equality needs no search"
+        );
+    }
+
+    #[test]
+    fn conditions_that_say_nothing_are_refused() {
+        for toml in [
+            "{ prefix = \"\" }",
+            "{ suffix = \"\" }",
+            "{ contains = \"\" }",
+            "{ glob = \"\" }",
+            "{ regex = \"\" }",
+        ] {
+            assert!(
+                matches!(condition(toml), Err(ConditionError::Empty(_))),
+                "{toml}"
+            );
+        }
+        assert_eq!(condition("[]").unwrap_err(), ConditionError::EmptyList);
+        assert!(matches!(
+            condition("{ min = 2, max = 1 }"),
+            Err(ConditionError::EmptyRange { .. })
+        ));
+        assert!(matches!(
+            condition("{ min = \"a\" }"),
+            Err(ConditionError::NotANumber(_))
+        ));
+        assert!(matches!(
+            condition("{ regex = \"(\" }"),
+            Err(ConditionError::Regex { .. })
+        ));
+        assert!(matches!(
+            condition("{ regex = \"(?=a)\" }"),
+            Err(ConditionError::Regex { .. })
+        ));
+        assert!(matches!(
+            condition("{ regex = \"((a{1000}){1000}){1000}\" }"),
+            Err(ConditionError::Regex { .. })
+        ));
+        assert!(matches!(
+            condition("{ glob = \"[\" }"),
+            Err(ConditionError::Glob { .. })
+        ));
+    }
+
+    #[test]
+    fn kleene() {
+        let all = [Truth::False, Truth::Unknown, Truth::True];
+        for a in all {
+            for b in all {
+                let rank = |t: Truth| all.iter().position(|x| *x == t);
+                assert_eq!(rank(a.and(b)), rank(a).min(rank(b)));
+            }
+            assert_eq!(a.negate().negate(), a);
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! Says why: every fact, every condition with its truth, and the allow that came nearest.
+//!
+//! Asks the same functions that decide, so that an explanation cannot differ from the decision.
+//! Long text is cut for reading; the decision sees all of it. Cannot fail.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::call::ToolCall;
+use crate::condition::{Clause, Truth};
+use crate::decide::{Judgement, Ruling, judge};
+use crate::fact::Fact;
+use crate::policy::Policy;
+use crate::rule::Rule;
+use crate::verdict::Verdict;
+
+/// The characters of one text that an explanation shows.
+const MAX_SHOWN_CHARS: usize = 200;
+
+/// The facts that an explanation shows: a person reads them.
+const MAX_SHOWN_FACTS: usize = 200;
+
+/// Everything that led to a verdict.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Explanation {
+    /// The policy's name.
+    pub policy: String,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Why, as the caller is told.
+    pub reason: String,
+    /// What the caller can do.
+    pub next_steps: Vec<String>,
+    /// The profile that an allowed call runs in.
+    pub run: Option<String>,
+    /// The call's facts by path, long texts cut; at most 200.
+    pub facts: BTreeMap<String, Value>,
+    /// Every rule, by id.
+    pub rules: Vec<RuleExplanation>,
+    /// When no allow took effect: the one that came nearest.
+    pub nearest: Option<Nearest>,
+}
+
+/// What one rule made of the call.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RuleExplanation {
+    /// The rule's id.
+    pub id: String,
+    /// What the rule says of calls that it matches.
+    pub effect: Verdict,
+    /// Whether it took effect.
+    pub takes_effect: bool,
+    /// Every condition of `match` and `unless`.
+    pub conditions: Vec<ConditionExplanation>,
+}
+
+/// What one condition made of the call.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ConditionExplanation {
+    /// Whether the condition must hold or must not.
+    pub part: Part,
+    /// The fact's path.
+    pub fact: String,
+    /// The condition in words.
+    pub condition: String,
+    /// The fact's value, none when the call does not have it.
+    pub value: Option<Value>,
+    /// What is known of the condition.
+    pub truth: Truth,
+}
+
+/// The part of a rule that a condition stands in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Part {
+    /// Must hold.
+    Match,
+    /// Must not hold.
+    Unless,
+}
+
+/// The allow rule that lacked the least.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Nearest {
+    /// The rule's id.
+    pub id: String,
+    /// The conditions that kept it from taking effect.
+    pub differs: Vec<ConditionExplanation>,
+}
+
+/// Explains what a policy makes of a call.
+#[must_use]
+pub fn explain(policy: &Policy, call: &ToolCall) -> Explanation {
+    let judgement = judge(policy, call);
+    let rules: Vec<RuleExplanation> = policy
+        .rules()
+        .map(|rule| explain_rule(rule, call))
+        .collect();
+    Explanation {
+        policy: policy.name().to_owned(),
+        verdict: judgement.verdict(),
+        reason: judgement.reason.to_string(),
+        run: run(&judgement),
+        facts: facts(call),
+        nearest: nearest(&rules),
+        next_steps: judgement.next_steps,
+        rules,
+    }
+}
+
+fn run(judgement: &Judgement) -> Option<String> {
+    match &judgement.ruling {
+        Ruling::Allow(grant) => Some(grant.profile().name().to_owned()),
+        Ruling::Hold | Ruling::Deny => None,
+    }
+}
+
+fn explain_rule(rule: &Rule, call: &ToolCall) -> RuleExplanation {
+    let matches = rule.matches.iter().map(|clause| (Part::Match, clause));
+    let unless = rule.unless.iter().map(|clause| (Part::Unless, clause));
+    RuleExplanation {
+        id: rule.id().to_owned(),
+        effect: rule.effect(),
+        takes_effect: rule.takes_effect(call),
+        conditions: matches
+            .chain(unless)
+            .map(|(part, clause)| explain_clause(part, clause, call))
+            .collect(),
+    }
+}
+
+fn explain_clause(part: Part, clause: &Clause, call: &ToolCall) -> ConditionExplanation {
+    ConditionExplanation {
+        part,
+        fact: clause.fact.to_string(),
+        condition: clause.source.to_string(),
+        value: shown_fact(clause.fact.find(call)),
+        truth: clause.truth(call),
+    }
+}
+
+/// None when an allow took effect: then nothing is missing.
+fn nearest(rules: &[RuleExplanation]) -> Option<Nearest> {
+    let allows = || rules.iter().filter(|rule| rule.effect == Verdict::Allow);
+    if allows().any(|rule| rule.takes_effect) {
+        return None;
+    }
+    let differing = allows().map(|rule| Nearest {
+        id: rule.id.clone(),
+        differs: rule
+            .conditions
+            .iter()
+            .filter(|c| keeps_back(c))
+            .cloned()
+            .collect(),
+    });
+    differing.min_by_key(|nearest| nearest.differs.len())
+}
+
+fn keeps_back(condition: &ConditionExplanation) -> bool {
+    match condition.part {
+        Part::Match => condition.truth != Truth::True,
+        Part::Unless => condition.truth != Truth::False,
+    }
+}
+
+// ---- facts --------------------------------------------------------------------------------------
+
+fn facts(call: &ToolCall) -> BTreeMap<String, Value> {
+    let mut facts = BTreeMap::new();
+    facts.insert("tool".to_owned(), Value::from(call.tool()));
+    facts.insert("principal".to_owned(), Value::from(call.principal()));
+    facts.extend(
+        call.session()
+            .map(|session| ("session".to_owned(), shown_text(session))),
+    );
+    let mut keys = Vec::new();
+    collect(call.arguments(), &mut keys, &mut facts);
+    facts
+}
+
+/// Walks objects; anything else is one fact. As deep as a call can be, which is bounded.
+fn collect(value: &Value, keys: &mut Vec<String>, facts: &mut BTreeMap<String, Value>) {
+    match value {
+        Value::Object(map) if !map.is_empty() => {
+            for (key, inner) in map {
+                keys.push(key.clone());
+                collect(inner, keys, facts);
+                keys.pop();
+            }
+        }
+        _ if facts.len() < MAX_SHOWN_FACTS => {
+            let path = crate::fact::FactPath::Arguments(keys.clone());
+            facts.extend(shown_fact(Fact::of_value(value)).map(|shown| (path.to_string(), shown)));
+        }
+        _ => {}
+    }
+}
+
+fn shown_fact(fact: Fact<'_>) -> Option<Value> {
+    match fact {
+        Fact::Text(text) => Some(shown_text(text)),
+        Fact::Other(value @ (Value::Array(_) | Value::Object(_))) => Some(shown_text(
+            &String::from_utf8_lossy(&crate::json::canonical(value)),
+        )),
+        other => other.to_value(),
+    }
+}
+
+fn shown_text(text: &str) -> Value {
+    if text.chars().nth(MAX_SHOWN_CHARS).is_none() {
+        return Value::from(text);
+    }
+    let cut: String = text.chars().take(MAX_SHOWN_CHARS).collect();
+    Value::from(format!("{cut}… ({} bytes)", text.len()))
+}
+
+// ---- for people ---------------------------------------------------------------------------------
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.verdict)?;
+        if let Some(run) = &self.run {
+            write!(f, " in {run}")?;
+        }
+        writeln!(f, ": {}", self.reason)?;
+        self.next_steps
+            .iter()
+            .try_for_each(|step| writeln!(f, "  next: {step}"))?;
+        writeln!(f, "facts")?;
+        self.facts
+            .iter()
+            .try_for_each(|(path, value)| writeln!(f, "  {path} = {value}"))?;
+        writeln!(f, "rules of {}", self.policy)?;
+        self.rules.iter().try_for_each(|rule| write!(f, "{rule}"))?;
+        self.nearest
+            .iter()
+            .try_for_each(|nearest| write!(f, "{nearest}"))
+    }
+}
+
+impl fmt::Display for RuleExplanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let outcome = if self.takes_effect {
+            "takes effect"
+        } else {
+            "does not match"
+        };
+        writeln!(f, "  {} ({}) {outcome}", self.id, self.effect)?;
+        self.conditions
+            .iter()
+            .try_for_each(|condition| writeln!(f, "    {condition}"))
+    }
+}
+
+impl fmt::Display for ConditionExplanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let truth = match self.truth {
+            Truth::True => "yes",
+            Truth::False => "no",
+            Truth::Unknown => "cannot be told",
+        };
+        let part = match self.part {
+            Part::Match => "",
+            Part::Unless => "unless ",
+        };
+        write!(f, "{part}{} {}: {truth}", self.fact, self.condition)?;
+        match &self.value {
+            Some(value) => write!(f, " (it is {value})"),
+            None => f.write_str(" (the call does not have it)"),
+        }
+    }
+}
+
+impl fmt::Display for Nearest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "nearest allow: {}, kept back by", self.id)?;
+        self.differs
+            .iter()
+            .try_for_each(|condition| writeln!(f, "  {condition}"))
+    }
+}

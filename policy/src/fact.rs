@@ -1,0 +1,275 @@
+//! Facts of a call, and the paths by which rules name them.
+//!
+//! Today a call's facts are its parts: `tool`, `principal`, `session` and everything under
+//! `arguments`. Analyses add further roots here; rules do not change for it. Looking up a fact
+//! never fails: it is there, or absent, or its way is blocked by something that is no object.
+
+use std::fmt;
+
+use serde_json::{Number, Value};
+use thiserror::Error;
+
+use crate::call::ToolCall;
+use crate::text::quote;
+
+/// Keys in a path: as deep as a call's arguments can be.
+const MAX_SEGMENTS: usize = crate::json::MAX_DEPTH;
+
+/// The name of a fact, as in `arguments.language`. Keys with other characters than `A-Za-z0-9_-`
+/// stand in double quotes: `arguments."a.b"`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum FactPath {
+    Tool,
+    Principal,
+    Session,
+    /// The keys below `arguments`; none for the whole.
+    Arguments(Vec<String>),
+}
+
+/// What a path finds in a call.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Fact<'a> {
+    Text(&'a str),
+    Number(&'a Number),
+    Bool(bool),
+    /// Null, an array or an object: nothing that a condition compares with.
+    Other(&'a Value),
+    /// The call has no such fact.
+    Absent,
+    /// A key on the way stands on something that is no object, so the question has no answer.
+    Blocked,
+}
+
+/// Why a text is not the name of a fact.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum FactError {
+    /// The first word is no root of facts.
+    #[error("{} is not a fact; facts are `tool`, `principal`, `session`, `arguments` and `arguments.KEY…`", quote(.0))]
+    UnknownRoot(String),
+    /// Not `KEY.KEY."other key"`.
+    #[error("{} is not a path of keys; write `arguments.key` and put keys with other characters in double quotes", quote(.0))]
+    Syntax(String),
+    /// More keys than a call can nest.
+    #[error("{} has more than {MAX_SEGMENTS} keys; no call is that deep", quote(.0))]
+    TooLong(String),
+}
+
+impl FactPath {
+    pub(crate) fn parse(text: &str) -> Result<Self, FactError> {
+        let (root, rest) = match text.split_once('.') {
+            Some((root, rest)) => (root, Some(rest)),
+            None => (text, None),
+        };
+        match (root, rest) {
+            ("tool", None) => Ok(Self::Tool),
+            ("principal", None) => Ok(Self::Principal),
+            ("session", None) => Ok(Self::Session),
+            ("arguments", None) => Ok(Self::Arguments(Vec::new())),
+            ("arguments", Some(rest)) => segments(rest)
+                .ok_or_else(|| FactError::Syntax(text.to_owned()))
+                .and_then(|keys| {
+                    if keys.len() > MAX_SEGMENTS {
+                        Err(FactError::TooLong(text.to_owned()))
+                    } else {
+                        Ok(Self::Arguments(keys))
+                    }
+                }),
+            _ => Err(FactError::UnknownRoot(text.to_owned())),
+        }
+    }
+
+    pub(crate) fn find<'a>(&self, call: &'a ToolCall) -> Fact<'a> {
+        match self {
+            Self::Tool => Fact::Text(call.tool()),
+            Self::Principal => Fact::Text(call.principal()),
+            Self::Session => call.session().map_or(Fact::Absent, Fact::Text),
+            Self::Arguments(keys) => find_below(call.arguments(), keys),
+        }
+    }
+
+    /// Facts that are text in every call, so that a number can never equal them.
+    pub(crate) fn is_always_text(&self) -> bool {
+        match self {
+            Self::Tool | Self::Principal | Self::Session => true,
+            Self::Arguments(_) => false,
+        }
+    }
+
+    /// Facts that every call has.
+    pub(crate) fn is_always_there(&self) -> bool {
+        match self {
+            Self::Tool | Self::Principal => true,
+            Self::Arguments(keys) => keys.is_empty(),
+            Self::Session => false,
+        }
+    }
+}
+
+impl fmt::Display for FactPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tool => f.write_str("tool"),
+            Self::Principal => f.write_str("principal"),
+            Self::Session => f.write_str("session"),
+            Self::Arguments(keys) => {
+                f.write_str("arguments")?;
+                keys.iter().try_for_each(|key| match is_bare(key) {
+                    true => write!(f, ".{key}"),
+                    false => write!(f, ".\"{}\"", key.replace('\\', "\\\\").replace('"', "\\\"")),
+                })
+            }
+        }
+    }
+}
+
+impl<'a> Fact<'a> {
+    pub(crate) fn of_value(value: &'a Value) -> Self {
+        match value {
+            Value::String(text) => Self::Text(text),
+            Value::Number(number) => Self::Number(number),
+            Value::Bool(truth) => Self::Bool(*truth),
+            Value::Null | Value::Array(_) | Value::Object(_) => Self::Other(value),
+        }
+    }
+
+    /// The fact as a JSON value, if there is one.
+    pub(crate) fn to_value(self) -> Option<Value> {
+        match self {
+            Self::Text(text) => Some(Value::from(text)),
+            Self::Number(number) => Some(Value::from(number.clone())),
+            Self::Bool(truth) => Some(Value::from(truth)),
+            Self::Other(value) => Some(value.clone()),
+            Self::Absent | Self::Blocked => None,
+        }
+    }
+}
+
+fn find_below<'a>(root: &'a Value, keys: &[String]) -> Fact<'a> {
+    let mut value = root;
+    for key in keys {
+        let Value::Object(map) = value else {
+            return Fact::Blocked;
+        };
+        match map.get(key) {
+            Some(next) => value = next,
+            None => return Fact::Absent,
+        }
+    }
+    Fact::of_value(value)
+}
+
+fn is_bare(key: &str) -> bool {
+    !key.is_empty()
+        && key
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
+}
+
+/// None when the text is not `key.key."other key"`.
+fn segments(text: &str) -> Option<Vec<String>> {
+    let mut keys = Vec::new();
+    let mut rest = text;
+    loop {
+        let (key, after) = match rest.strip_prefix('"') {
+            Some(quoted) => quoted_key(quoted)?,
+            None => bare_key(rest)?,
+        };
+        keys.push(key);
+        if after.is_empty() {
+            return Some(keys);
+        }
+        rest = after.strip_prefix('.')?;
+    }
+}
+
+fn bare_key(text: &str) -> Option<(String, &str)> {
+    let end = text.find('.').unwrap_or(text.len());
+    let (key, after) = text.split_at_checked(end)?;
+    is_bare(key).then(|| (key.to_owned(), after))
+}
+
+/// After the opening quote; `\"` and `\\` are the only escapes.
+fn quoted_key(text: &str) -> Option<(String, &str)> {
+    let mut key = String::new();
+    let mut chars = text.chars();
+    loop {
+        match chars.next()? {
+            '"' => return Some((key, chars.as_str())),
+            '\\' => match chars.next()? {
+                escaped @ ('"' | '\\') => key.push(escaped),
+                _ => return None,
+            },
+            plain => key.push(plain),
+        }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn paths_read_and_write() {
+        for text in [
+            "tool",
+            "principal",
+            "session",
+            "arguments",
+            "arguments.a",
+            "arguments.a.b-c._d",
+            r#"arguments."a.b".c"#,
+            r#"arguments."\"\\""#,
+            r#"arguments."""#,
+        ] {
+            assert_eq!(FactPath::parse(text).unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn paths_refused() {
+        for text in ["", "argument.a", "tool.a", "Tool", "session."] {
+            assert!(
+                matches!(FactPath::parse(text), Err(FactError::UnknownRoot(_))),
+                "{text}"
+            );
+        }
+        for text in [
+            "arguments.",
+            "arguments..a",
+            "arguments.a.",
+            "arguments.a b",
+            r#"arguments."a"#,
+            r#"arguments."a"b"#,
+            r#"arguments."\n""#,
+            "arguments.a[0]",
+        ] {
+            assert!(
+                matches!(FactPath::parse(text), Err(FactError::Syntax(_))),
+                "{text}"
+            );
+        }
+        let long = format!("arguments{}", ".a".repeat(MAX_SEGMENTS + 1));
+        assert!(matches!(FactPath::parse(&long), Err(FactError::TooLong(_))));
+    }
+
+    #[test]
+    fn finds_absent_and_blocked() {
+        let call = ToolCall::new(
+            "t",
+            json!({"a": {"b": "x"}, "a.b": 1, "n": null}),
+            "p",
+            None,
+        )
+        .unwrap();
+        let find = |path: &str| FactPath::parse(path).unwrap().find(&call);
+        assert_eq!(find("arguments.a.b"), Fact::Text("x"));
+        assert!(matches!(find(r#"arguments."a.b""#), Fact::Number(_)));
+        assert_eq!(find("arguments.c"), Fact::Absent);
+        assert_eq!(find("arguments.c.d"), Fact::Absent);
+        assert_eq!(find("arguments.a.b.c"), Fact::Blocked);
+        assert_eq!(find("arguments.n"), Fact::Other(&Value::Null));
+        assert_eq!(find("session"), Fact::Absent);
+    }
+}

@@ -1,0 +1,354 @@
+//! The shape of a policy file, as TOML has it. Nothing here decides; [`crate::policy`] turns these
+//! types into rules at once.
+//!
+//! Unknown keys are refused everywhere. Errors are the TOML reader's, with a span.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::{Value, json};
+use toml::Spanned;
+
+use crate::verdict::Verdict;
+
+/// The version of the file format that this crate reads.
+pub(crate) const VERSION: i64 = 1;
+
+/// Only the version, read first, so that a file of a later format is called that, and not a file
+/// with unknown keys.
+#[derive(Debug, Deserialize)]
+pub(crate) struct VersionOnly {
+    pub(crate) version: Option<Spanned<toml::Value>>,
+}
+
+impl VersionOnly {
+    /// Where another version stands, and which. A missing version is left to the reading of the
+    /// whole file, which names what else is missing.
+    pub(crate) fn other_than(&self, known: i64) -> Option<(usize, String)> {
+        let version = self.version.as_ref()?;
+        (version.get_ref().as_integer() != Some(known))
+            .then(|| (version.span().start, version.get_ref().to_string()))
+    }
+}
+
+/// A whole policy file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PolicyFile {
+    #[serde(rename = "version")]
+    pub(crate) _version: i64,
+    pub(crate) name: Spanned<String>,
+    #[serde(default)]
+    pub(crate) doc: Option<String>,
+    #[serde(default, rename = "rule")]
+    pub(crate) rules: Vec<Spanned<RuleFile>>,
+}
+
+/// Facts and the conditions on them, as `match` and `unless` have them.
+pub(crate) type ClausesFile = BTreeMap<String, Spanned<ConditionFile>>;
+
+/// One `[[rule]]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RuleFile {
+    pub(crate) id: Spanned<String>,
+    pub(crate) effect: Verdict,
+    #[serde(default)]
+    pub(crate) run: Option<Spanned<String>>,
+    #[serde(rename = "match")]
+    pub(crate) matches: Spanned<ClausesFile>,
+    #[serde(default)]
+    pub(crate) unless: ClausesFile,
+    pub(crate) reason: Spanned<String>,
+    #[serde(default)]
+    pub(crate) owner: Option<String>,
+    #[serde(default)]
+    pub(crate) tags: Vec<String>,
+    #[serde(default, rename = "test")]
+    pub(crate) tests: Vec<Spanned<TestFile>>,
+}
+
+/// One `[[rule.test]]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TestFile {
+    pub(crate) call: CallFile,
+    #[serde(default)]
+    pub(crate) matches: Option<bool>,
+    #[serde(default)]
+    pub(crate) verdict: Option<Verdict>,
+}
+
+/// The call of a test.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CallFile {
+    pub(crate) tool: String,
+    #[serde(default)]
+    pub(crate) arguments: toml::Table,
+    #[serde(default)]
+    pub(crate) principal: Option<String>,
+    #[serde(default)]
+    pub(crate) session: Option<String>,
+}
+
+/// A value that a fact is compared with.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Scalar {
+    Text(String),
+    Integer(i64),
+    Float(f64),
+    Bool(bool),
+}
+
+/// A condition on one fact. `= "x"` and `equals` are an [`Self::AnyOf`] of one.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum ConditionFile {
+    AnyOf(Vec<Scalar>),
+    Prefix(String),
+    Suffix(String),
+    Contains(String),
+    Glob(String),
+    Regex(String),
+    Range {
+        min: Option<Scalar>,
+        max: Option<Scalar>,
+    },
+    Exists(bool),
+}
+
+impl Scalar {
+    pub(crate) fn to_value(&self) -> Value {
+        match self {
+            Self::Text(text) => json!(text),
+            Self::Integer(integer) => json!(integer),
+            Self::Float(float) => json!(float),
+            Self::Bool(truth) => json!(truth),
+        }
+    }
+}
+
+impl ConditionFile {
+    /// What the condition means, for digests: one form for every way of writing it.
+    pub(crate) fn meaning(&self) -> Value {
+        match self {
+            Self::AnyOf(scalars) => {
+                json!({"any_of": scalars.iter().map(Scalar::to_value).collect::<Vec<_>>()})
+            }
+            Self::Prefix(text) => json!({"prefix": text}),
+            Self::Suffix(text) => json!({"suffix": text}),
+            Self::Contains(text) => json!({"contains": text}),
+            Self::Glob(text) => json!({"glob": text}),
+            Self::Regex(text) => json!({"regex": text}),
+            Self::Range { min, max } => json!({
+                "min": min.as_ref().map(Scalar::to_value),
+                "max": max.as_ref().map(Scalar::to_value),
+            }),
+            Self::Exists(there) => json!({"exists": there}),
+        }
+    }
+}
+
+impl fmt::Display for Scalar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.to_value())
+    }
+}
+
+impl fmt::Display for ConditionFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AnyOf(scalars) => {
+                let words: Vec<String> = scalars.iter().map(Scalar::to_string).collect();
+                match words.as_slice() {
+                    [one] => write!(f, "equals {one}"),
+                    several => write!(f, "is any of {}", several.join(", ")),
+                }
+            }
+            Self::Prefix(text) => write!(f, "begins with {}", json!(text)),
+            Self::Suffix(text) => write!(f, "ends with {}", json!(text)),
+            Self::Contains(text) => write!(f, "contains {}", json!(text)),
+            Self::Glob(text) => write!(f, "fits the glob {}", json!(text)),
+            Self::Regex(text) => write!(f, "fits the regex {}", json!(text)),
+            Self::Range { min, max } => match (min, max) {
+                (Some(min), Some(max)) => write!(f, "is from {min} to {max}"),
+                (Some(min), None) => write!(f, "is at least {min}"),
+                (None, Some(max)) => write!(f, "is at most {max}"),
+                (None, None) => f.write_str("is a number"),
+            },
+            Self::Exists(true) => f.write_str("exists"),
+            Self::Exists(false) => f.write_str("does not exist"),
+        }
+    }
+}
+
+// ---- reading a condition, by hand because serde's untagged enums give no useful message ---------
+
+impl<'de> Deserialize<'de> for Scalar {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ScalarVisitor)
+    }
+}
+
+struct ScalarVisitor;
+
+impl Visitor<'_> for ScalarVisitor {
+    type Value = Scalar;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string, a number or a boolean")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Scalar, E> {
+        Ok(Scalar::Text(text.to_owned()))
+    }
+
+    fn visit_i64<E>(self, integer: i64) -> Result<Scalar, E> {
+        Ok(Scalar::Integer(integer))
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, float: f64) -> Result<Scalar, E> {
+        if float.is_finite() {
+            Ok(Scalar::Float(float))
+        } else {
+            Err(E::custom(
+                "`nan` and `inf` compare with nothing; write a finite number",
+            ))
+        }
+    }
+
+    fn visit_bool<E>(self, truth: bool) -> Result<Scalar, E> {
+        Ok(Scalar::Bool(truth))
+    }
+}
+
+impl<'de> Deserialize<'de> for ConditionFile {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ConditionVisitor)
+    }
+}
+
+struct ConditionVisitor;
+
+impl<'de> Visitor<'de> for ConditionVisitor {
+    type Value = ConditionFile;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "a string, number, boolean, array of these, or a table such as { prefix = \"…\" }",
+        )
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<ConditionFile, E> {
+        one(ScalarVisitor.visit_str(text))
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, integer: i64) -> Result<ConditionFile, E> {
+        one(ScalarVisitor.visit_i64(integer))
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, float: f64) -> Result<ConditionFile, E> {
+        one(ScalarVisitor.visit_f64(float))
+    }
+
+    fn visit_bool<E: serde::de::Error>(self, truth: bool) -> Result<ConditionFile, E> {
+        one(ScalarVisitor.visit_bool(truth))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<ConditionFile, A::Error> {
+        let mut scalars = Vec::new();
+        while let Some(scalar) = items.next_element()? {
+            scalars.push(scalar);
+        }
+        Ok(ConditionFile::AnyOf(scalars))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ConditionFile, A::Error> {
+        let mut condition = None;
+        while let Some(word) = map.next_key::<String>()? {
+            let next = table_condition(&word, &mut map)?;
+            condition = Some(match condition {
+                None => next,
+                Some(first) => join_range(first, next).map_err(A::Error::custom)?,
+            });
+        }
+        condition.ok_or_else(|| {
+            A::Error::custom("the condition is empty; write one, such as { exists = true }")
+        })
+    }
+}
+
+fn one<E>(scalar: Result<Scalar, E>) -> Result<ConditionFile, E> {
+    scalar.map(|scalar| ConditionFile::AnyOf(vec![scalar]))
+}
+
+fn table_condition<'de, A: MapAccess<'de>>(
+    word: &str,
+    map: &mut A,
+) -> Result<ConditionFile, A::Error> {
+    Ok(match word {
+        "equals" => ConditionFile::AnyOf(vec![map.next_value()?]),
+        "any_of" => ConditionFile::AnyOf(map.next_value()?),
+        "prefix" => ConditionFile::Prefix(map.next_value()?),
+        "suffix" => ConditionFile::Suffix(map.next_value()?),
+        "contains" => ConditionFile::Contains(map.next_value()?),
+        "glob" => ConditionFile::Glob(map.next_value()?),
+        "regex" => ConditionFile::Regex(map.next_value()?),
+        "min" => ConditionFile::Range {
+            min: Some(map.next_value()?),
+            max: None,
+        },
+        "max" => ConditionFile::Range {
+            min: None,
+            max: Some(map.next_value()?),
+        },
+        "exists" => ConditionFile::Exists(map.next_value()?),
+        _ => return Err(A::Error::custom(UnknownCondition(word))),
+    })
+}
+
+/// `min` and `max` are the only two conditions that may stand in one table.
+fn join_range(first: ConditionFile, second: ConditionFile) -> Result<ConditionFile, &'static str> {
+    match (first, second) {
+        (
+            ConditionFile::Range {
+                min: Some(min),
+                max: None,
+            },
+            ConditionFile::Range {
+                min: None,
+                max: Some(max),
+            },
+        )
+        | (
+            ConditionFile::Range {
+                min: None,
+                max: Some(max),
+            },
+            ConditionFile::Range {
+                min: Some(min),
+                max: None,
+            },
+        ) => Ok(ConditionFile::Range {
+            min: Some(min),
+            max: Some(max),
+        }),
+        _ => Err(
+            "one table holds one condition, or `min` and `max`; put the other in a rule of its own",
+        ),
+    }
+}
+
+struct UnknownCondition<'a>(&'a str);
+
+impl fmt::Display for UnknownCondition<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "unknown condition {}; use equals, any_of, prefix, suffix, contains, glob, regex, min, max or exists, and put the path of a fact in quotes: \"arguments.key\" = …",
+            crate::text::quote(self.0)
+        )
+    }
+}

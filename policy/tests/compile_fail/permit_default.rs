@@ -1,0 +1,4 @@
+//! There is no empty permit.
+fn main() {
+    let _: policy::Permit = Default::default();
+}

@@ -1,0 +1,124 @@
+//! The developer's commands: `cargo xtask demo | test | ci | bench call | redcode`.
+//!
+//! Reads the command line and hands over to one module for each command. It
+//! never changes a source file, and installs nothing but what `setup.rs` and
+//! `deny.rs` name. Fails with one line that says what to do; exit code 2 for a
+//! command line that it does not know, 1 for everything else.
+
+mod api;
+mod bench;
+mod ci;
+mod corpora;
+mod daemon;
+mod demo;
+mod deny;
+mod edges;
+mod failure;
+mod redcode;
+mod setup;
+mod shell;
+mod stages;
+mod table;
+mod test;
+mod workspace;
+
+use std::process::ExitCode;
+
+use crate::failure::Failure;
+use crate::stages::Strictness;
+use crate::workspace::Workspace;
+
+const HELP: &str = "\
+the developer's commands
+
+cargo xtask demo         prepare everything, run real input through the daemon, verify the ledger
+cargo xtask test         formatting, lints, edges between crates, licences, build, all tests
+cargo xtask ci           test and demo; nothing may be skipped (also: CI=true with any command)
+cargo xtask redcode      run the whole attack corpus against canaries, with controls
+cargo xtask bench call   measure `print(1)` beside native python3, bubblewrap and docker
+    --seconds N          how long the clients of the load test call; 0 leaves it out   [60]
+    --clients N          how many clients call at once                                 [50]
+    --rounds N           rounds of the comparison                                      [200]
+    --docker             start dockerd with runc and runsc if none is running (needs root)
+    --peers-only         leave Lazaret out: the others alone
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match Task::parse(&arguments).and_then(perform) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("xtask: {failure}");
+            failure.exit_code()
+        }
+    }
+}
+
+/// What was asked for, complete and checked.
+#[derive(Debug, PartialEq, Eq)]
+enum Task {
+    Help,
+    Demo,
+    Test,
+    Ci,
+    Redcode(Vec<String>),
+    BenchCall(bench::Options),
+}
+
+impl Task {
+    fn parse(arguments: &[String]) -> Result<Self, Failure> {
+        let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        match words.as_slice() {
+            [] | ["help" | "--help" | "-h", ..] | [_, "--help" | "-h"] => Ok(Self::Help),
+            ["demo"] => Ok(Self::Demo),
+            ["test"] => Ok(Self::Test),
+            ["ci"] => Ok(Self::Ci),
+            ["redcode", rest @ ..] => Ok(Self::Redcode(
+                rest.iter().map(|&word| word.into()).collect(),
+            )),
+            ["bench", "call", rest @ ..] => bench::Options::parse(rest).map(Self::BenchCall),
+            [other, ..] => Err(Failure::Usage(format!(
+                "`{other}` does not stand here; see `cargo xtask --help`"
+            ))),
+        }
+    }
+}
+
+fn perform(task: Task) -> Result<(), Failure> {
+    match task {
+        Task::Help => {
+            print!("{HELP}");
+            Ok(())
+        }
+        Task::Demo => demo::run(&Workspace::find()?),
+        Task::Test => test::run(&Workspace::find()?, Strictness::of_environment()),
+        Task::Ci => ci::run(&Workspace::find()?),
+        Task::Redcode(rest) => redcode::run(&Workspace::find()?, &rest),
+        Task::BenchCall(options) => bench::run(&Workspace::find()?, &options),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    fn parse(line: &str) -> Result<Task, Failure> {
+        let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        Task::parse(&words)
+    }
+
+    #[test]
+    fn commands_are_read() {
+        assert_eq!(parse("demo").unwrap(), Task::Demo);
+        assert_eq!(parse("").unwrap(), Task::Help);
+        assert_eq!(parse("test --help").unwrap(), Task::Help);
+    }
+
+    #[test]
+    fn unknown_words_are_refused_with_exit_code_two() {
+        for line in ["dmeo", "demo now", "bench", "bench call --secs 1"] {
+            assert!(matches!(parse(line), Err(Failure::Usage(_))), "{line}");
+        }
+    }
+}

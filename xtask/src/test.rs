@@ -1,0 +1,84 @@
+//! `cargo xtask test`: everything that can be wrong with the project, cheapest
+//! first.
+//!
+//! It never times anything and never passes over a missing tool in silence.
+
+use crate::deny;
+use crate::edges;
+use crate::failure::Failure;
+use crate::setup;
+use crate::shell;
+use crate::stages::{Finding, Stages, Strictness};
+use crate::workspace::Workspace;
+
+/// Runs all stages and stops at the first that fails.
+pub(crate) fn run(workspace: &Workspace, strictness: Strictness) -> Result<(), Failure> {
+    let mut stages = Stages::new(strictness);
+    stages.run("setup", || {
+        done(setup::python().and_then(|()| components(workspace)))
+    })?;
+    stages.run("format", || {
+        done(cargo(workspace, &["fmt", "--all", "--check"]))
+    })?;
+    stages.run("edges", || done(edges::check(workspace)))?;
+    stages.run("deny", || deny::check(workspace, strictness))?;
+    stages.run("clippy", || done(clippy(workspace)))?;
+    stages.run("build", || done(setup::binaries(workspace)))?;
+    stages.run("runtime", || done(setup::runtime(workspace)))?;
+    stages.run("tests", || done(tests(workspace, strictness)))?;
+    stages.run("doc tests", || {
+        done(cargo(workspace, &["test", "--workspace", "--doc"]))
+    })?;
+    stages.finish("test");
+    Ok(())
+}
+
+/// rustfmt and clippy come with rustup's default profile; with its minimal one
+/// they are added.
+fn components(workspace: &Workspace) -> Result<(), Failure> {
+    let there = |tool: &str| shell::holds(shell::cargo(workspace.root()).args([tool, "--version"]));
+    if there("fmt") && there("clippy") {
+        return Ok(());
+    }
+    let mut rustup = std::process::Command::new("rustup");
+    shell::run(rustup.args(["component", "add", "rustfmt", "clippy"]))
+}
+
+fn clippy(workspace: &Workspace) -> Result<(), Failure> {
+    cargo(
+        workspace,
+        &[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--quiet",
+            "--",
+            "-D",
+            "warnings",
+        ],
+    )
+}
+
+/// With nextest where it is there: the same tests, told better.
+fn tests(workspace: &Workspace, strictness: Strictness) -> Result<(), Failure> {
+    let mut tests = shell::cargo(workspace.root());
+    if shell::find("cargo-nextest").is_some() {
+        tests.args(["nextest", "run"]);
+    } else {
+        tests.args(["test", "--lib", "--bins", "--tests"]);
+    }
+    tests.args(["--workspace", "--no-fail-fast"]);
+    if strictness == Strictness::Strict {
+        // A test that lacks what it needs skips for a person and fails here.
+        tests.env("CI", "true");
+    }
+    shell::run(&mut tests)
+}
+
+fn cargo(workspace: &Workspace, arguments: &[&str]) -> Result<(), Failure> {
+    shell::run(shell::cargo(workspace.root()).args(arguments))
+}
+
+fn done(result: Result<(), Failure>) -> Result<Finding, Failure> {
+    result.map(|()| Finding::Done)
+}
