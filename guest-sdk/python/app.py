@@ -22,6 +22,7 @@ import types
 import warnings
 
 import wit_world
+from wit_world.imports import types as wit_world_types
 from wit_world.imports.types import Ended_Exited, Ended_MemoryExhausted
 
 # Everything of the standard library that WASI can carry. What is not imported
@@ -143,7 +144,6 @@ def _fresh_main(program):
     sys.modules["__main__"] = main
     sys.argv[:] = [program.filename, *program.args]
     sys.path[:] = ["/workspace", *_BAKED_PATH]
-    sys.path_importer_cache.clear()
     linecache.cache[program.filename] = (
         len(program.code), None, program.code.splitlines(True), program.filename,
     )
@@ -216,5 +216,56 @@ class WitWorld(wit_world.WitWorld):
         return Ended_Exited(status)
 
 
+# What a first program makes the interpreter set up: caches of types and of
+# abstract classes, specialised bytecode, the parser's and the printer's tables.
+REHEARSAL = """
+import collections, dataclasses, json, math, re, sys
+from typing import List, Optional
+
+@dataclasses.dataclass
+class Point:
+    x: int
+    y: float = 0.0
+
+def total(numbers: List[float]) -> Optional[float]:
+    return sum(number for number in numbers if number > 0)
+
+points = sorted((Point(n % 7, n / 3) for n in range(20)), key=lambda one: one.x)
+words = collections.Counter(re.findall(r"[a-z]+", "the quick brown fox " * 3))
+print(total([point.y for point in points]), json.dumps(words, sort_keys=True))
+print(json.loads('{"a": [1, 2.5, null, "b"]}'), math.sqrt(2), f"{points[0]!r:>20}")
+print({**words}, [*range(3)], "a-b".split("-"), "%d %s" % (1, "x"), bytes(3), {1, 2})
+try:
+    1 / 0
+except ZeroDivisionError as error:
+    print(error, file=sys.stderr)
+with open("/tmp/none", "w") as file:
+    file.write("x")
+"""
+
+
+def _rehearse():
+    """Walk the way of a call once, so that what it sets up is in the image."""
+    before = list(sys.argv), list(sys.path), dict(os.environ)
+    _fresh_streams()
+    sys.stdout, sys.stderr = io.StringIO(), io.StringIO()
+    try:
+        _fresh_environment()
+    except OSError:
+        pass  # There is no workspace while the image is made.
+    for code in (REHEARSAL, "print(1)", "raise ValueError(1)", "import sys; sys.exit(3)", "x ="):
+        _execute(wit_world_types.Program(code, "main.py", ["a"]))
+    _flush()
+    sys.argv[:], sys.path[:] = before[0], before[1]
+    os.environ.clear()
+    os.environ.update(before[2])
+
+
+_rehearse()
+
+# A call that touches a page of the frozen image pays for a copy of it, so nothing
+# is left to clean up: caches of the machine that built it, garbage, counters.
+sys.path_importer_cache.clear()
+linecache.clearcache()
 gc.collect()
 gc.freeze()

@@ -5,6 +5,7 @@
 //! with not false. Evaluation never fails, runs in time linear in the text, and has a bound.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use globset::{GlobBuilder, GlobMatcher};
 use regex::{Regex, RegexBuilder};
@@ -58,6 +59,18 @@ impl Truth {
             Self::Unknown => Self::Unknown,
             Self::True => Self::False,
         }
+    }
+
+    /// All of them; asks no further than the first that is false.
+    pub(crate) fn all(truths: impl Iterator<Item = Self>) -> Self {
+        let mut all = Self::True;
+        for truth in truths {
+            all = all.and(truth);
+            if all == Self::False {
+                break;
+            }
+        }
+        all
     }
 
     fn of(holds: bool) -> Self {
@@ -133,13 +146,17 @@ pub(crate) enum Condition {
 /// A fact, a condition on it, and how both were written.
 #[derive(Debug, Clone)]
 pub(crate) struct Clause {
-    pub(crate) fact: FactPath,
+    /// One for all conditions of a policy on this fact.
+    pub(crate) fact: Arc<FactPath>,
     pub(crate) condition: Condition,
     pub(crate) source: ConditionFile,
 }
 
 impl Clause {
-    pub(crate) fn compile(fact: FactPath, source: ConditionFile) -> Result<Self, ConditionError> {
+    pub(crate) fn compile(
+        fact: Arc<FactPath>,
+        source: ConditionFile,
+    ) -> Result<Self, ConditionError> {
         check_fit(&fact, &source)?;
         Ok(Self {
             condition: Condition::compile(&source)?,
@@ -259,7 +276,7 @@ impl Num {
         }
     }
 
-    fn of_json(number: &Number) -> Option<Self> {
+    pub(crate) fn of_json(number: &Number) -> Option<Self> {
         number
             .as_i64()
             .map(|i| Self::Int(i128::from(i)))

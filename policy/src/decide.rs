@@ -7,9 +7,10 @@
 use std::sync::Arc;
 
 use serde::{Serialize, Serializer, ser::SerializeStruct as _};
+use smallvec::SmallVec;
 
 use crate::call::{CallId, ToolCall};
-use crate::grant::{Grant, resolve};
+use crate::grant::{Grant, Offered, resolve};
 use crate::policy::Policy;
 use crate::profile::Profile;
 use crate::rule::{Effect, Rule};
@@ -248,7 +249,7 @@ impl Serialize for RuleHit {
 /// A decision without the call that it is about: what tests and explanations ask for.
 #[derive(Debug)]
 pub(crate) struct Judgement {
-    pub(crate) hits: Vec<RuleHit>,
+    pub(crate) hits: SmallVec<[RuleHit; 4]>,
     pub(crate) ruling: Ruling,
     pub(crate) reason: Arc<str>,
     pub(crate) next_steps: Vec<String>,
@@ -294,8 +295,8 @@ fn rule_on(rules: &[Arc<Rule>], call: &ToolCall) -> (Ruling, Arc<str>, Vec<Strin
         );
         return (Ruling::Deny, Arc::clone(&rule.reason), vec![step]);
     }
-    let offered: Vec<&Arc<Profile>> = rules.iter().filter_map(|rule| offer(rule)).collect();
-    match (resolve(&offered, call), strictest) {
+    let offered: Offered<'_> = rules.iter().filter_map(|rule| offer(rule)).collect();
+    match (resolve(offered, call), strictest) {
         (Err(shortfall), _) => (
             Ruling::Deny,
             shortfall.to_string().into(),

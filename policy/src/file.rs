@@ -10,27 +10,50 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Value, json};
 use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
 use crate::verdict::Verdict;
 
 /// The version of the file format that this crate reads.
 pub(crate) const VERSION: i64 = 1;
 
-/// Only the version, read first, so that a file of a later format is called that, and not a file
-/// with unknown keys.
-#[derive(Debug, Deserialize)]
-pub(crate) struct VersionOnly {
-    pub(crate) version: Option<Spanned<toml::Value>>,
+/// Why a text is not the file that it should be.
+pub(crate) enum ReadFault {
+    /// Broken TOML, a wrong type, an unknown or a missing key.
+    Toml(toml::de::Error),
+    /// A format that this program does not know.
+    Version { found: String, offset: usize },
 }
 
-impl VersionOnly {
-    /// Where another version stands, and which. A missing version is left to the reading of the
-    /// whole file, which names what else is missing.
-    pub(crate) fn other_than(&self, known: i64) -> Option<(usize, String)> {
-        let version = self.version.as_ref()?;
-        (version.get_ref().as_integer() != Some(known))
-            .then(|| (version.span().start, version.get_ref().to_string()))
+impl ReadFault {
+    pub(crate) fn offset(&self) -> usize {
+        match self {
+            Self::Toml(error) => error.span().map_or(0, |span| span.start),
+            Self::Version { offset, .. } => *offset,
+        }
     }
+}
+
+/// Reads a file. The version is looked at first, so that a file of a later format is called that,
+/// and not a file with unknown keys; a missing one is named with whatever else is missing.
+pub(crate) fn read_document<'a, T: Deserialize<'a>>(
+    text: &'a str,
+    version: i64,
+) -> Result<T, ReadFault> {
+    let document = DeTable::parse(text).map_err(ReadFault::Toml)?;
+    let written = document.get_ref().get("version");
+    if let Some(other) = written.filter(|written| integer(written.get_ref()) != Some(version)) {
+        return Err(ReadFault::Version {
+            found: text.get(other.span()).unwrap_or_default().to_owned(),
+            offset: other.span().start,
+        });
+    }
+    T::deserialize(toml::Deserializer::from(document)).map_err(ReadFault::Toml)
+}
+
+fn integer(value: &DeValue<'_>) -> Option<i64> {
+    let integer = value.as_integer()?;
+    i64::from_str_radix(integer.as_str(), integer.radix()).ok()
 }
 
 /// A whole policy file.
@@ -120,6 +143,13 @@ pub(crate) enum ConditionFile {
 }
 
 impl Scalar {
+    pub(crate) fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Integer(_) | Self::Float(_) | Self::Bool(_) => None,
+        }
+    }
+
     pub(crate) fn to_value(&self) -> Value {
         match self {
             Self::Text(text) => json!(text),

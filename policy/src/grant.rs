@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
+use smallvec::SmallVec;
 use thiserror::Error;
 
 use crate::call::ToolCall;
@@ -19,7 +20,7 @@ pub const CODE_TOOL: &str = "execute_code";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
     profile: Arc<Profile>,
-    runtime: String,
+    runtime: Arc<str>,
     limits: Limits,
 }
 
@@ -99,6 +100,21 @@ pub(crate) enum Shortfall {
 }
 
 impl Shortfall {
+    /// How far a call came with a profile before it did not fit.
+    fn closeness(&self) -> u8 {
+        match self {
+            Self::NoProfile
+            | Self::NoBackend { .. }
+            | Self::WrongType { .. }
+            | Self::ProfileNotOffered { .. }
+            | Self::UnknownLimit { .. }
+            | Self::NotALimit { .. } => 0,
+            Self::NoLanguage { .. } | Self::UnknownLanguage { .. } => 1,
+            Self::AboveLimit { .. } => 2,
+            Self::CodeTooLong { .. } => 3,
+        }
+    }
+
     /// What the caller can do about it.
     pub(crate) fn next_step(&self) -> String {
         match self {
@@ -116,115 +132,166 @@ impl Shortfall {
     }
 }
 
-/// Chooses among the profiles that matching allow rules offer, and fits the call into it.
-pub(crate) fn resolve(offered: &[&Arc<Profile>], call: &ToolCall) -> Result<Grant, Shortfall> {
+/// The profiles that matching allow rules offer; rarely more than four.
+pub(crate) type Offered<'a> = SmallVec<[&'a Arc<Profile>; 4]>;
+
+/// Chooses the profile with least authority that the call fits into. One more offer can only help:
+/// a profile that does not fit is passed over while there is another.
+pub(crate) fn resolve(mut offered: Offered<'_>, call: &ToolCall) -> Result<Grant, Shortfall> {
     if offered.is_empty() {
         return Err(Shortfall::NoProfile);
     }
-    if call.tool() != CODE_TOOL {
-        return Err(Shortfall::NoBackend {
-            tool: call.tool().to_owned(),
-        });
+    offered.sort_unstable_by_key(|profile| profile.rank());
+    let wanted = Wanted::of(call)?;
+    let mut closest = None;
+    for profile in offered.iter().filter(|profile| wanted.names(profile)) {
+        match wanted.fit(profile) {
+            Ok(grant) => return Ok(grant),
+            Err(shortfall) => closest = Some(closer(closest, shortfall)),
+        }
     }
-    let Value::Object(arguments) = call.arguments() else {
-        return Err(wrong_type("arguments", call.arguments(), "an object"));
-    };
-    let profile = choose_profile(offered, text(arguments, "profile")?)?;
-    let grant = Grant {
-        runtime: choose_runtime(profile, text(arguments, "language")?)?,
-        limits: fit_limits(profile, arguments.get("limits"))?,
-        profile: Arc::clone(profile),
-    };
-    check_code(profile, text(arguments, "code")?)?;
-    Ok(grant)
+    Err(closest.unwrap_or_else(|| wanted.not_offered(&offered)))
 }
 
-fn choose_profile<'a>(
-    offered: &[&'a Arc<Profile>],
-    asked: Option<&str>,
-) -> Result<&'a Arc<Profile>, Shortfall> {
-    let mut by_rank = offered.to_vec();
-    by_rank.sort_by_key(|profile| profile.rank());
-    by_rank.dedup_by_key(|profile| profile.rank());
-    let chosen = match asked {
-        None => by_rank.first(),
-        Some(name) => by_rank.iter().find(|profile| profile.name() == name),
-    };
-    chosen.copied().ok_or_else(|| Shortfall::ProfileNotOffered {
-        asked: asked.unwrap_or_default().to_owned(),
-        have: quote_all(by_rank.iter().map(|profile| profile.name())),
-    })
+/// What a call asks of the place that it runs in.
+struct Wanted<'a> {
+    profile: Option<&'a str>,
+    language: Option<&'a str>,
+    wall_ms: Option<u64>,
+    memory_bytes: Option<u64>,
+    output_bytes: Option<u64>,
+    code_bytes: u64,
 }
 
-fn choose_runtime(profile: &Profile, language: Option<&str>) -> Result<String, Shortfall> {
-    let have = || quote_all(profile.languages().map(|(language, _)| language));
-    let language = language.ok_or_else(|| Shortfall::NoLanguage { have: have() })?;
-    profile
-        .runtime(language)
-        .map(str::to_owned)
-        .ok_or_else(|| Shortfall::UnknownLanguage {
-            profile: profile.name().to_owned(),
-            language: language.to_owned(),
-            have: have(),
-        })
-}
-
-fn fit_limits(profile: &Profile, asked: Option<&Value>) -> Result<Limits, Shortfall> {
-    let mut limits = *profile.limits();
-    let Some(asked) = asked else {
-        return Ok(limits);
-    };
-    let Value::Object(asked) = asked else {
-        return Err(wrong_type("limits", asked, "an object"));
-    };
-    for (key, value) in asked {
-        let (name, limit) = match key.as_str() {
-            "wall_ms" => ("wall_ms", &mut limits.wall_ms),
-            "memory_bytes" => ("memory_bytes", &mut limits.memory_bytes),
-            "output_bytes" => ("output_bytes", &mut limits.output_bytes),
-            _ => return Err(Shortfall::UnknownLimit { key: key.clone() }),
+impl<'a> Wanted<'a> {
+    fn of(call: &'a ToolCall) -> Result<Self, Shortfall> {
+        if call.tool() != CODE_TOOL {
+            return Err(Shortfall::NoBackend {
+                tool: call.tool().to_owned(),
+            });
+        }
+        let Value::Object(arguments) = call.arguments() else {
+            return Err(wrong_type("arguments", call.arguments(), "an object"));
         };
-        *limit = fit_limit(name, value, *limit, profile)?;
+        let mut wanted = Self {
+            profile: text(arguments, "profile")?,
+            language: text(arguments, "language")?,
+            wall_ms: None,
+            memory_bytes: None,
+            output_bytes: None,
+            code_bytes: text(arguments, "code")?.map_or(0, bytes),
+        };
+        match arguments.get("limits") {
+            None => {}
+            Some(Value::Object(limits)) => wanted.ask(limits)?,
+            Some(other) => return Err(wrong_type("limits", other, "an object")),
+        }
+        Ok(wanted)
     }
-    Ok(limits)
+
+    fn ask(&mut self, limits: &Map<String, Value>) -> Result<(), Shortfall> {
+        for (key, value) in limits {
+            match key.as_str() {
+                "wall_ms" => self.wall_ms = Some(limit("wall_ms", value)?),
+                "memory_bytes" => self.memory_bytes = Some(limit("memory_bytes", value)?),
+                "output_bytes" => self.output_bytes = Some(limit("output_bytes", value)?),
+                _ => return Err(Shortfall::UnknownLimit { key: key.clone() }),
+            }
+        }
+        Ok(())
+    }
+
+    fn names(&self, profile: &Profile) -> bool {
+        self.profile.is_none_or(|name| name == profile.name())
+    }
+
+    fn not_offered(&self, offered: &[&Arc<Profile>]) -> Shortfall {
+        let mut names: Vec<&str> = offered.iter().map(|profile| profile.name()).collect();
+        names.dedup();
+        Shortfall::ProfileNotOffered {
+            asked: self.profile.unwrap_or_default().to_owned(),
+            have: quote_all(names),
+        }
+    }
+
+    fn fit(&self, profile: &Arc<Profile>) -> Result<Grant, Shortfall> {
+        let most = *profile.limits();
+        let fit = |key, asked, max| fit_limit(key, asked, max, profile);
+        let grant = Grant {
+            runtime: self.runtime(profile)?,
+            limits: Limits {
+                wall_ms: fit("wall_ms", self.wall_ms, most.wall_ms)?,
+                memory_bytes: fit("memory_bytes", self.memory_bytes, most.memory_bytes)?,
+                output_bytes: fit("output_bytes", self.output_bytes, most.output_bytes)?,
+                ..most
+            },
+            profile: Arc::clone(profile),
+        };
+        if self.code_bytes > most.code_bytes {
+            return Err(Shortfall::CodeTooLong {
+                bytes: self.code_bytes,
+                max: most.code_bytes,
+                profile: profile.name().to_owned(),
+            });
+        }
+        Ok(grant)
+    }
+
+    fn runtime(&self, profile: &Profile) -> Result<Arc<str>, Shortfall> {
+        let have = || quote_all(profile.languages().map(|(language, _)| language));
+        let language = self
+            .language
+            .ok_or_else(|| Shortfall::NoLanguage { have: have() })?;
+        profile
+            .shared_runtime(language)
+            .ok_or_else(|| Shortfall::UnknownLanguage {
+                profile: profile.name().to_owned(),
+                language: language.to_owned(),
+                have: have(),
+            })
+    }
 }
 
-fn fit_limit(
-    key: &'static str,
-    value: &Value,
-    max: u64,
-    profile: &Profile,
-) -> Result<u64, Shortfall> {
-    let asked = value
+/// The one to tell the caller of: the profile that was passed over last. Of two equally close, the
+/// later one, which gives more.
+fn closer(first: Option<Shortfall>, second: Shortfall) -> Shortfall {
+    match first {
+        Some(first) if first.closeness() > second.closeness() => first,
+        Some(_) | None => second,
+    }
+}
+
+fn bytes(text: &str) -> u64 {
+    u64::try_from(text.len()).unwrap_or(u64::MAX)
+}
+
+fn limit(key: &'static str, value: &Value) -> Result<u64, Shortfall> {
+    value
         .as_i64()
         .and_then(|integer| u64::try_from(integer).ok())
         .filter(|integer| *integer > 0)
         .ok_or_else(|| Shortfall::NotALimit {
             key,
             found: shown(value),
-        })?;
-    if asked > max {
-        return Err(Shortfall::AboveLimit {
+        })
+}
+
+fn fit_limit(
+    key: &'static str,
+    asked: Option<u64>,
+    max: u64,
+    profile: &Profile,
+) -> Result<u64, Shortfall> {
+    match asked {
+        Some(asked) if asked > max => Err(Shortfall::AboveLimit {
             key,
             asked,
             max,
             profile: profile.name().to_owned(),
-        });
+        }),
+        Some(asked) => Ok(asked),
+        None => Ok(max),
     }
-    Ok(asked)
-}
-
-fn check_code(profile: &Profile, code: Option<&str>) -> Result<(), Shortfall> {
-    let max = profile.limits().code_bytes;
-    let bytes = code.map_or(0, |code| u64::try_from(code.len()).unwrap_or(u64::MAX));
-    if bytes > max {
-        return Err(Shortfall::CodeTooLong {
-            bytes,
-            max,
-            profile: profile.name().to_owned(),
-        });
-    }
-    Ok(())
 }
 
 fn text<'a>(

@@ -40,6 +40,7 @@ mod explain;
 mod fact;
 mod file;
 mod grant;
+mod index;
 pub mod json;
 mod lint;
 mod policy;

@@ -11,6 +11,7 @@ use crate::condition::{Clause, Truth};
 use crate::fact::{Fact, FactPath};
 use crate::file::{ConditionFile, Scalar};
 use crate::grant::CODE_TOOL;
+use crate::index::Group;
 use crate::rule::{Rule, RuleSet};
 use crate::text::{quote, quote_all};
 use crate::verdict::Verdict;
@@ -114,7 +115,11 @@ impl fmt::Display for Doubt {
 
 /// All warnings, in the order of the file.
 pub(crate) fn warnings(rules: &RuleSet) -> Vec<Warning> {
-    let mut found: Vec<Warning> = rules.iter().flat_map(|rule| doubts(rule, rules)).collect();
+    let denies = Denies::of(rules);
+    let mut found: Vec<Warning> = rules
+        .iter()
+        .flat_map(|rule| doubts(rule, &denies))
+        .collect();
     if rules.iter().next().is_none() {
         found.push(Warning {
             line: 1,
@@ -126,7 +131,7 @@ pub(crate) fn warnings(rules: &RuleSet) -> Vec<Warning> {
     found
 }
 
-fn doubts(rule: &Rule, rules: &RuleSet) -> Vec<Warning> {
+fn doubts(rule: &Rule, denies: &Denies<'_>) -> Vec<Warning> {
     let about_tests = match rule.tests.as_slice() {
         [] => Some(Doubt::NoTests),
         tests if tests.iter().all(|test| !rule.takes_effect(&test.call)) => {
@@ -136,7 +141,7 @@ fn doubts(rule: &Rule, rules: &RuleSet) -> Vec<Warning> {
     };
     let all = [
         about_tests,
-        always_denied(rule, rules),
+        always_denied(rule, denies),
         nothing_runs(rule),
         no_runtime(rule),
     ];
@@ -150,16 +155,48 @@ fn doubts(rule: &Rule, rules: &RuleSet) -> Vec<Warning> {
         .collect()
 }
 
-fn always_denied(rule: &Rule, rules: &RuleSet) -> Option<Doubt> {
+/// The denies of a policy, filed so that those that can cover an allow are found without a look at
+/// all others.
+struct Denies<'a> {
+    rules: &'a RuleSet,
+    group: Group,
+}
+
+impl<'a> Denies<'a> {
+    fn of(rules: &'a RuleSet) -> Self {
+        let numbered = rules.iter().enumerate();
+        let denies = numbered.filter(|(_, rule)| rule.effect() == Verdict::Deny);
+        Self {
+            group: Group::of(denies),
+            rules,
+        }
+    }
+
+    /// The first, by id, that takes effect wherever the allow does.
+    fn covering(&self, allow: &Rule) -> Option<&'a Rule> {
+        let mut first = None;
+        self.group.following(&allow.matches, &mut |number| {
+            let sooner = first.is_none_or(|first| number < first);
+            if sooner
+                && self
+                    .rules
+                    .get(number)
+                    .is_some_and(|deny| covers(deny, allow))
+            {
+                first = Some(number);
+            }
+        });
+        self.rules.get(first?)
+    }
+}
+
+fn always_denied(rule: &Rule, denies: &Denies<'_>) -> Option<Doubt> {
     if rule.effect() != Verdict::Allow {
         return None;
     }
-    rules
-        .iter()
-        .find(|other| other.effect() == Verdict::Deny && covers(other, rule))
-        .map(|deny| Doubt::AlwaysDenied {
-            by: deny.id().to_owned(),
-        })
+    denies.covering(rule).map(|deny| Doubt::AlwaysDenied {
+        by: deny.id().to_owned(),
+    })
 }
 
 /// Whether `deny` takes effect wherever `allow` does: each of its conditions follows from one of
@@ -225,7 +262,7 @@ fn no_runtime(rule: &Rule) -> Option<Doubt> {
 
 /// The texts that a rule lists for a fact, if it lists any.
 fn listed_texts(rule: &Rule, fact: &FactPath) -> Option<Vec<String>> {
-    let clause = rule.matches.iter().find(|clause| clause.fact == *fact)?;
+    let clause = rule.matches.iter().find(|clause| *clause.fact == *fact)?;
     let ConditionFile::AnyOf(scalars) = &clause.source else {
         return None;
     };

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 use thiserror::Error;
@@ -17,7 +18,8 @@ use crate::decide::judge;
 use crate::digest::{Domain, digest};
 use crate::fact::{FactError, FactPath};
 use crate::file::{
-    CallFile, ClausesFile, ConditionFile, PolicyFile, RuleFile, TestFile, VERSION, VersionOnly,
+    CallFile, ClausesFile, ConditionFile, PolicyFile, ReadFault, RuleFile, TestFile, VERSION,
+    read_document,
 };
 use crate::lint::{Warning, warnings};
 use crate::profile::Profiles;
@@ -312,20 +314,19 @@ fn read(text: &str) -> Result<PolicyFile, Vec<Problem>> {
     if text.len() > MAX_POLICY_BYTES {
         return Err(vec![in_file(1, Fault::TooLong)]);
     }
-    let seen: VersionOnly =
-        toml::from_str(text).map_err(|error| vec![toml_problem(text, &error)])?;
-    if let Some((offset, version)) = seen.other_than(VERSION) {
-        return Err(vec![in_file(
-            line_of(text, offset),
-            Fault::Version(version),
-        )]);
-    }
-    toml::from_str(text).map_err(|error| vec![toml_problem(text, &error)])
+    read_document(text, VERSION).map_err(|fault| {
+        let line = line_of(text, fault.offset());
+        vec![in_file(line, fault.into())]
+    })
 }
 
-fn toml_problem(text: &str, error: &toml::de::Error) -> Problem {
-    let line = error.span().map_or(1, |span| line_of(text, span.start));
-    in_file(line, Fault::Toml(error.message().replace('\n', ", ")))
+impl From<ReadFault> for Fault {
+    fn from(fault: ReadFault) -> Self {
+        match fault {
+            ReadFault::Toml(error) => Self::Toml(error.message().replace('\n', ", ")),
+            ReadFault::Version { found, .. } => Self::Version(found),
+        }
+    }
 }
 
 fn in_file(line: usize, fault: Fault) -> Problem {
@@ -342,6 +343,7 @@ fn in_file(line: usize, fault: Fault) -> Problem {
 fn compile(text: &str, file: PolicyFile, profiles: &Profiles) -> Result<Policy, Vec<Problem>> {
     let lines = Lines::of(text);
     let mut problems = Vec::new();
+    let mut paths = Paths::default();
     let mut first_lines: BTreeMap<String, usize> = BTreeMap::new();
     let mut rules = Vec::new();
     if !is_name(file.name.get_ref(), MAX_ID_BYTES) {
@@ -353,7 +355,7 @@ fn compile(text: &str, file: PolicyFile, profiles: &Profiles) -> Result<Policy, 
     for rule in file.rules {
         let id = rule.get_ref().id.get_ref().clone();
         let line = lines.at(&rule.get_ref().id);
-        let mut compiler = Compiler::new(&lines, profiles, &id);
+        let mut compiler = Compiler::new(&lines, profiles, &mut paths, &id);
         match first_lines.get(&id) {
             Some(first) => compiler.fail(line, Fault::DuplicateRule(*first)),
             None => drop(first_lines.insert(id.clone(), line)),
@@ -390,19 +392,37 @@ impl Lines {
     }
 }
 
+/// The facts that a policy names, each read and kept once: a decision that goes from rule to rule
+/// then finds them in the processor's cache.
+#[derive(Default)]
+struct Paths(BTreeMap<String, Arc<FactPath>>);
+
+impl Paths {
+    fn read(&mut self, name: &str) -> Result<Arc<FactPath>, FactError> {
+        if let Some(path) = self.0.get(name) {
+            return Ok(Arc::clone(path));
+        }
+        let path = Arc::new(FactPath::parse(name)?);
+        self.0.insert(name.to_owned(), Arc::clone(&path));
+        Ok(path)
+    }
+}
+
 /// Compiles one rule and gathers what is wrong with it.
 struct Compiler<'a> {
     lines: &'a Lines,
     profiles: &'a Profiles,
+    paths: &'a mut Paths,
     id: &'a str,
     problems: Vec<Problem>,
 }
 
 impl<'a> Compiler<'a> {
-    fn new(lines: &'a Lines, profiles: &'a Profiles, id: &'a str) -> Self {
+    fn new(lines: &'a Lines, profiles: &'a Profiles, paths: &'a mut Paths, id: &'a str) -> Self {
         Self {
             lines,
             profiles,
+            paths,
             id,
             problems: Vec::new(),
         }
@@ -495,7 +515,9 @@ impl<'a> Compiler<'a> {
 
     fn clause(&mut self, name: &str, condition: Spanned<ConditionFile>) -> Option<Clause> {
         let line = self.lines.at(&condition);
-        let fact = FactPath::parse(name)
+        let fact = self
+            .paths
+            .read(name)
             .map_err(|error| self.fail(line, error.into()))
             .ok()?;
         Clause::compile(fact, condition.into_inner())

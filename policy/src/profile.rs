@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 use crate::digest::{Domain, digest};
-use crate::file::VersionOnly;
+use crate::file::{ReadFault, read_document};
 use crate::text::{is_name, line_of, quote, quote_all};
 
 /// The version of the profile format that this crate reads.
@@ -32,7 +32,7 @@ pub struct Profile {
     doc: String,
     rank: u32,
     backend: Backend,
-    languages: BTreeMap<String, String>,
+    languages: BTreeMap<String, Arc<str>>,
     limits: Limits,
     limit_reasons: Vec<LimitReason>,
     layers: Layers,
@@ -304,14 +304,18 @@ impl Profile {
     /// The runtime for a language.
     #[must_use]
     pub fn runtime(&self, language: &str) -> Option<&str> {
-        self.languages.get(language).map(String::as_str)
+        self.languages.get(language).map(Arc::as_ref)
+    }
+
+    pub(crate) fn shared_runtime(&self, language: &str) -> Option<Arc<str>> {
+        self.languages.get(language).cloned()
     }
 
     /// Languages with their runtimes, by language.
     pub fn languages(&self) -> impl Iterator<Item = (&str, &str)> {
         self.languages
             .iter()
-            .map(|(language, runtime)| (language.as_str(), runtime.as_str()))
+            .map(|(language, runtime)| (language.as_str(), runtime.as_ref()))
     }
 
     /// The most that a call may use.
@@ -441,7 +445,7 @@ struct ProfileFile {
     doc: String,
     rank: u32,
     backend: Backend,
-    languages: BTreeMap<String, String>,
+    languages: BTreeMap<String, Arc<str>>,
     limits: LimitsFile,
     layers: Layers,
 }
@@ -474,15 +478,13 @@ fn read(file: &str, text: &str) -> Result<Profile, ProfileError> {
     if text.len() > MAX_PROFILE_BYTES {
         return Err(fail(1, ProfileFault::TooLong));
     }
-    let toml_fault = |error: toml::de::Error| {
-        let line = error.span().map_or(1, |span| line_of(text, span.start));
-        fail(line, ProfileFault::Toml(error.message().to_owned()))
-    };
-    let seen: VersionOnly = toml::from_str(text).map_err(toml_fault)?;
-    if let Some((offset, version)) = seen.other_than(VERSION) {
-        return Err(fail(line_of(text, offset), ProfileFault::Version(version)));
-    }
-    let read: ProfileFile = toml::from_str(text).map_err(toml_fault)?;
+    let read: ProfileFile = read_document(text, VERSION).map_err(|fault| {
+        let line = line_of(text, fault.offset());
+        match fault {
+            ReadFault::Toml(error) => fail(line, ProfileFault::Toml(error.message().to_owned())),
+            ReadFault::Version { found, .. } => fail(line, ProfileFault::Version(found)),
+        }
+    })?;
     let stem = file.rsplit('/').next().unwrap_or(file);
     let stem = stem.strip_suffix(".toml").unwrap_or(stem);
     convert(read, stem).map_err(|fault| fail(line_naming(text, &fault), fault))

@@ -1,13 +1,16 @@
 //! One rule, and the set of rules that a call is held against.
 //!
-//! [`Rule`] says what one rule thinks of a call; [`RuleSet`] finds the rules that match. The set
-//! is a plain loop and the only place that knows so: an index by tool replaces its inside without
-//! a change to the file types or to the decision. Neither decides; neither can fail.
+//! [`Rule`] says what one rule thinks of a call; [`RuleSet`] finds the rules that match, by its
+//! [`Index`]. Neither decides; neither can fail.
 
+use std::cmp::{Ordering, Reverse};
 use std::sync::Arc;
+
+use smallvec::SmallVec;
 
 use crate::call::ToolCall;
 use crate::condition::{Clause, Truth};
+use crate::index::Index;
 use crate::profile::Profile;
 use crate::verdict::Verdict;
 
@@ -111,14 +114,7 @@ impl Rule {
     fn truth(&self, call: &ToolCall) -> Truth {
         let matches = self.matches.iter().map(|clause| clause.truth(call));
         let unless = self.unless.iter().map(|clause| clause.truth(call).negate());
-        let mut all = Truth::True;
-        for truth in matches.chain(unless) {
-            all = all.and(truth);
-            if all == Truth::False {
-                break;
-            }
-        }
-        all
+        Truth::all(matches.chain(unless))
     }
 }
 
@@ -128,30 +124,35 @@ impl Clause {
     }
 }
 
+/// Rules that take effect on one call: more than four of them is rare, so few calls allocate.
+pub(crate) type Found = SmallVec<[Arc<Rule>; 4]>;
+
 /// The rules of a policy, as they are matched.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct RuleSet {
     /// By id, so that nothing depends on the order in the file.
     rules: Vec<Arc<Rule>>,
+    index: Index,
 }
 
 impl RuleSet {
     pub(crate) fn new(rules: Vec<Rule>) -> Self {
         let mut rules: Vec<Arc<Rule>> = rules.into_iter().map(Arc::new).collect();
         rules.sort_by(|a, b| a.id.cmp(&b.id));
-        Self { rules }
+        Self {
+            index: Index::new(rules.iter().map(Arc::as_ref)),
+            rules,
+        }
     }
 
     /// The rules that take effect on a call: the strictest first, then by id.
-    pub(crate) fn taking_effect(&self, call: &ToolCall) -> Vec<Arc<Rule>> {
-        let mut found: Vec<Arc<Rule>> = self
-            .rules
-            .iter()
-            .filter(|rule| rule.takes_effect(call))
-            .cloned()
-            .collect();
-        // Stable: equal effects stay in the order of their ids.
-        found.sort_by_key(|rule| std::cmp::Reverse(rule.effect()));
+    pub(crate) fn taking_effect(&self, call: &ToolCall) -> Found {
+        let mut found = Found::new();
+        self.index.candidates(call, &mut |number| {
+            let rule = self.rules.get(number);
+            found.extend(rule.filter(|rule| rule.takes_effect(call)).cloned());
+        });
+        found.sort_unstable_by(|a, b| strictest_first(a, b));
         found
     }
 
@@ -159,4 +160,14 @@ impl RuleSet {
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Rule> {
         self.rules.iter().map(Arc::as_ref)
     }
+
+    pub(crate) fn get(&self, number: usize) -> Option<&Rule> {
+        self.rules.get(number).map(Arc::as_ref)
+    }
+}
+
+fn strictest_first(a: &Rule, b: &Rule) -> Ordering {
+    Reverse(a.effect())
+        .cmp(&Reverse(b.effect()))
+        .then_with(|| a.id.cmp(&b.id))
 }

@@ -216,6 +216,34 @@ fn the_profile_with_least_authority_is_chosen() {
     );
 }
 
+/// Otherwise adding an allow with a smaller profile would deny what ran before.
+#[test]
+fn a_profile_that_does_not_fit_is_passed_over() {
+    let policy = load(&format!("{ALLOW_WIDE}{ALLOW}")).unwrap();
+    let fitting = |extra: Value| judge(&policy, &python(extra)).grant().unwrap().clone();
+    assert_eq!(
+        fitting(json!({"language": "javascript"})).runtime(),
+        "quickjs"
+    );
+    let long = fitting(json!({"limits": {"wall_ms": 20_000}}));
+    assert_eq!(
+        (long.profile().name(), long.limits().wall_ms),
+        ("wide", 20_000)
+    );
+    denied_with(
+        &policy,
+        &python(json!({"limits": {"wall_ms": 60_001}})),
+        "`limits.wall_ms` asks for 60001, and profile `wide` gives at most 60000",
+        "ask for at most 60000 in `limits.wall_ms`, or leave it out",
+    );
+    denied_with(
+        &policy,
+        &python(json!({"profile": "wasm-offline", "limits": {"wall_ms": 20_000}})),
+        "`limits.wall_ms` asks for 20000, and profile `wasm-offline` gives at most 10000",
+        "ask for at most 10000 in `limits.wall_ms`, or leave it out",
+    );
+}
+
 #[test]
 fn a_profile_that_exists_but_is_not_offered_is_denied() {
     let decision = judge(&load(ALLOW).unwrap(), &python(json!({"profile": "wide"})));

@@ -221,7 +221,7 @@ fn call() -> impl Strategy<Value = ToolCall> {
 
 /// Mostly sensible values under the keys that rules and `decide` look at, sometimes anything.
 fn arguments() -> impl Strategy<Value = Value> {
-    let language = prop_oneof![12 => Just(Value::from("python")), 1 => Just(Value::from("ruby")), 1 => value()];
+    let language = prop_oneof![12 => Just(Value::from("python")), 2 => Just(Value::from("javascript")), 1 => Just(Value::from("ruby")), 1 => value()];
     let code = prop_oneof![12 => "[abc]{0,3}".prop_map(Value::from), 1 => value()];
     let n = prop_oneof![
         (-1..12_i64).prop_map(Value::from),
@@ -235,6 +235,7 @@ fn arguments() -> impl Strategy<Value = Value> {
     ];
     let limits = prop_oneof![
         Just(serde_json::json!({"wall_ms": 5})),
+        Just(serde_json::json!({"wall_ms": 20_000})),
         Just(serde_json::json!({"wall_ms": u64::MAX, "x": 1})),
         value()
     ];
@@ -247,7 +248,7 @@ fn arguments() -> impl Strategy<Value = Value> {
         key("code", 0.9, code.boxed()),
         key("n", 0.3, n.boxed()),
         key("deep", 0.3, deep.boxed()),
-        key("limits", 0.1, limits.boxed()),
+        key("limits", 0.2, limits.boxed()),
         key(
             "profile",
             0.1,
@@ -372,6 +373,18 @@ proptest! {
         let after = policy(&more);
         for call in calls {
             prop_assert!(seen(&after, &call).0 >= seen(&before, &call).0);
+        }
+    }
+
+    /// Laws about allows are empty without calls that only the second profile fits.
+    #[test]
+    fn adding_an_allow_never_tightens(rules in rules(), added in rule_of(&[Verdict::Allow]), calls in prop::collection::vec(call(), 1..8)) {
+        let before = policy(&rules);
+        let mut more = rules;
+        more.push((99, added));
+        let after = policy(&more);
+        for call in calls {
+            prop_assert!(seen(&after, &call).0 <= seen(&before, &call).0);
         }
     }
 

@@ -37,6 +37,8 @@ pub(super) enum End {
 #[derive(Debug)]
 pub(super) struct Pipeline {
     pub(super) members: Vec<Member>,
+    /// Whether `!` turns its status round.
+    pub(super) negated: bool,
 }
 
 /// One member of a pipeline, with its redirections.

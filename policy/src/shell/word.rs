@@ -544,6 +544,10 @@ impl Parser<'_, '_> {
             self.budget.spend(self.pos - start)?;
             self.notes.truncate(notes);
             self.documents.truncate(documents);
+            if subscript.is_some() && self.since(start).bytes().any(is_break) {
+                // Bash takes `a[b c]` for one word here, so that a `<<` in it is no here-document.
+                self.note(OpaqueKind::Quoting, self.since(start));
+            }
             self.pos = start;
             return Ok(None);
         }

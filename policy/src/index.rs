@@ -1,0 +1,570 @@
+//! Finds the few rules that can take effect on a call, whatever their number.
+//!
+//! ```text
+//!  tool ─┬─ "execute_code" ─► Group ─┬─ principal         Values
+//!        ├─ "run_command"  ─► Group  ├─ session           Values
+//!        └─ any other      ─► Group  ├─ arguments ─ key ─ Values ─┬─ "x", 5, true ─► rules
+//!                                    └─ always ─► rules           ├─ begins with  ─► rules
+//!                                                                 └─ is there     ─► rules
+//! ```
+//!
+//! Each rule is filed once for each tool that it names, under that condition of its `match` that
+//! the fewest rules share. A call leads to the rules filed under what it holds. The index gives
+//! candidates, never verdicts: every rule that could take effect is among them (a property test
+//! holds it against the plain loop), and each is asked afterwards. So a rule is also found where
+//! its condition has no answer, because a hold or deny takes effect there.
+//!
+//! Looking up allocates nothing, walks no more of the arguments than the rules name, and cannot
+//! fail.
+
+use std::collections::hash_map::DefaultHasher;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::BuildHasherDefault;
+use std::ops::Bound::{Included, Unbounded};
+
+use serde_json::Value;
+use smallvec::SmallVec;
+
+use crate::call::ToolCall;
+use crate::condition::{Clause, Condition, MAX_SEARCHED_BYTES, Num};
+use crate::fact::{Fact, FactPath};
+use crate::file::{ConditionFile, Scalar};
+use crate::rule::Rule;
+use crate::verdict::Verdict;
+
+/// The place of a rule in its set.
+pub(crate) type RuleNumber = usize;
+
+/// Most values lead to one rule or two: these stand beside their key in memory.
+type Bucket = SmallVec<[RuleNumber; 2]>;
+
+/// Without random keys: only the policy's author puts something in, so nobody can fill a bucket.
+type Map<K, V> = HashMap<K, V, BuildHasherDefault<DefaultHasher>>;
+
+/// All rules of a policy, filed.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Index {
+    by_tool: Map<Box<str>, Group>,
+    any_tool: Group,
+}
+
+impl Index {
+    pub(crate) fn new<'a>(rules: impl Iterator<Item = &'a Rule>) -> Self {
+        let mut by_tool: BTreeMap<&str, Vec<Entry<'a>>> = BTreeMap::new();
+        let mut any_tool = Vec::new();
+        for entry in rules.enumerate().map(Entry::of) {
+            match tools(entry.rule) {
+                Some(tools) => tools
+                    .into_iter()
+                    .for_each(|tool| by_tool.entry(tool).or_default().push(entry)),
+                None => any_tool.push(entry),
+            }
+        }
+        let groups = by_tool.into_iter();
+        Self {
+            by_tool: groups
+                .map(|(tool, entries)| (tool.into(), Group::new(&entries)))
+                .collect(),
+            any_tool: Group::new(&any_tool),
+        }
+    }
+
+    /// Calls `found` with every rule that can take effect on a call, each once.
+    pub(crate) fn candidates(&self, call: &ToolCall, found: &mut impl FnMut(RuleNumber)) {
+        if let Some(group) = self.by_tool.get(call.tool()) {
+            group.visit(call, found);
+        }
+        self.any_tool.visit(call, found);
+    }
+}
+
+/// The tools that a rule is for, each once; none when it names them otherwise than one by one.
+fn tools(rule: &Rule) -> Option<Vec<&str>> {
+    let clause = rule.matches.iter().find(|c| *c.fact == FactPath::Tool)?;
+    let Condition::AnyOf(scalars) = &clause.condition else {
+        return None;
+    };
+    let mut tools: Vec<&str> = scalars.iter().filter_map(Scalar::as_text).collect();
+    tools.sort_unstable();
+    tools.dedup();
+    Some(tools)
+}
+
+/// A rule on its way into the index.
+#[derive(Clone, Copy)]
+struct Entry<'a> {
+    number: RuleNumber,
+    rule: &'a Rule,
+}
+
+impl<'a> Entry<'a> {
+    fn of((number, rule): (RuleNumber, &'a Rule)) -> Self {
+        Self { number, rule }
+    }
+}
+
+/// What a condition is filed under.
+enum Key<'a> {
+    /// The values that it lists.
+    Values(&'a [Scalar]),
+    /// What every text begins with that it holds for.
+    Prefix(&'a str),
+    /// Anything, as long as the fact is there.
+    Present,
+}
+
+/// None for what can hold without the fact, and for facts that are not looked up.
+fn key_of(clause: &Clause) -> Option<Key<'_>> {
+    match (&clause.condition, &clause.source) {
+        (Condition::AnyOf(scalars), _) => Some(Key::Values(scalars)),
+        (Condition::Prefix(prefix), _) => Some(Key::Prefix(prefix)),
+        (Condition::Glob(_), ConditionFile::Glob(glob)) => Some(prefix_of(glob)),
+        (Condition::Exists(false), _) => None,
+        (Condition::Exists(true), _)
+        | (Condition::Suffix(_), _)
+        | (Condition::Contains(_), _)
+        | (Condition::Glob(_), _)
+        | (Condition::Regex(_), _)
+        | (Condition::Range { .. }, _) => Some(Key::Present),
+    }
+}
+
+/// The plain text that a glob begins with.
+fn prefix_of(glob: &str) -> Key<'_> {
+    let end = glob.find(['*', '?', '[', '{', '\\']).unwrap_or(glob.len());
+    match glob.get(..end) {
+        Some(plain) if !plain.is_empty() => Key::Prefix(plain),
+        Some(_) | None => Key::Present,
+    }
+}
+
+// ---- filing -------------------------------------------------------------------------------------
+
+/// Rules filed by the most telling of their facts.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Group {
+    tool: Values,
+    principal: Values,
+    session: Values,
+    arguments: Node,
+    /// Rules that can take effect whatever the call holds.
+    always: Vec<RuleNumber>,
+}
+
+impl Group {
+    fn new(entries: &[Entry<'_>]) -> Self {
+        let tally = Tally::of(entries);
+        let mut group = Self::default();
+        for entry in entries {
+            match tally.most_telling(entry.rule) {
+                Some(clause) => group.file(*entry, clause),
+                None => group.always.push(entry.number),
+            }
+        }
+        group
+    }
+
+    /// Files rules without regard to their tools.
+    pub(crate) fn of<'a>(rules: impl Iterator<Item = (RuleNumber, &'a Rule)>) -> Self {
+        let entries: Vec<Entry<'a>> = rules.map(Entry::of).collect();
+        Self::new(&entries)
+    }
+
+    fn file(&mut self, entry: Entry<'_>, clause: &Clause) {
+        let values = match &*clause.fact {
+            FactPath::Tool => &mut self.tool,
+            FactPath::Principal => &mut self.principal,
+            FactPath::Session => &mut self.session,
+            FactPath::Arguments(keys) => self.arguments.at_or_new(keys, entry.number),
+        };
+        match key_of(clause) {
+            Some(key) => values.file(entry, &key),
+            None => self.always.push(entry.number),
+        }
+    }
+
+    /// Calls `found` with every rule whose filed condition could follow from one of `clauses`,
+    /// perhaps more than once.
+    pub(crate) fn following(&self, clauses: &[Clause], found: &mut impl FnMut(RuleNumber)) {
+        for clause in clauses {
+            if let (Some(values), Some(key)) = (self.at(&clause.fact), key_of(clause)) {
+                values.following(&key, found);
+            }
+        }
+        self.always.iter().copied().for_each(found);
+    }
+
+    fn at(&self, fact: &FactPath) -> Option<&Values> {
+        match fact {
+            FactPath::Tool => Some(&self.tool),
+            FactPath::Principal => Some(&self.principal),
+            FactPath::Session => Some(&self.session),
+            FactPath::Arguments(keys) => self.arguments.at(keys),
+        }
+    }
+
+    fn visit(&self, call: &ToolCall, found: &mut impl FnMut(RuleNumber)) {
+        self.tool.visit(Fact::Text(call.tool()), found);
+        self.principal.visit(Fact::Text(call.principal()), found);
+        let session = call.session().map_or(Fact::Absent, Fact::Text);
+        self.session.visit(session, found);
+        self.arguments.visit(call.arguments(), found);
+        self.always.iter().copied().for_each(found);
+    }
+}
+
+/// A place in the arguments, and what is below it.
+#[derive(Debug, Clone, Default)]
+struct Node {
+    values: Values,
+    children: BTreeMap<Box<str>, Node>,
+    /// All rules filed below, for a call that has something else than an object here: then their
+    /// questions have no answer.
+    below: Vec<RuleNumber>,
+}
+
+impl Node {
+    fn at_or_new(&mut self, keys: &[String], number: RuleNumber) -> &mut Values {
+        let mut node = self;
+        for key in keys {
+            node.below.push(number);
+            node = node.children.entry(key.as_str().into()).or_default();
+        }
+        &mut node.values
+    }
+
+    fn at(&self, keys: &[String]) -> Option<&Values> {
+        let mut node = self;
+        for key in keys {
+            node = node.children.get(key.as_str())?;
+        }
+        Some(&node.values)
+    }
+
+    /// As deep as the paths of rules, which is bounded; from the side that names less.
+    fn visit(&self, value: &Value, found: &mut impl FnMut(RuleNumber)) {
+        self.values.visit(Fact::of_value(value), found);
+        match value {
+            Value::Object(map) if map.len() < self.children.len() => {
+                for (key, inner) in map {
+                    if let Some(child) = self.children.get(key.as_str()) {
+                        child.visit(inner, found);
+                    }
+                }
+            }
+            Value::Object(map) => {
+                for (key, child) in &self.children {
+                    if let Some(inner) = map.get(key.as_ref()) {
+                        child.visit(inner, found);
+                    }
+                }
+            }
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Array(_) => self.below.iter().copied().for_each(found),
+        }
+    }
+}
+
+/// Rules filed under one fact.
+#[derive(Debug, Clone, Default)]
+struct Values {
+    texts: Map<Box<str>, Bucket>,
+    /// The bytes of the longest of `texts`: what is longer need not be hashed.
+    longest_bytes: usize,
+    numbers: Map<NumberKey, Bucket>,
+    yes: Bucket,
+    no: Bucket,
+    prefixes: Prefixes,
+    present: Vec<RuleNumber>,
+    unanswered: Unanswered,
+}
+
+/// Holds and denies by the kinds of fact to which their condition has no answer, so that they take
+/// effect there.
+#[derive(Debug, Clone, Default)]
+struct Unanswered {
+    text: Vec<RuleNumber>,
+    long_text: Vec<RuleNumber>,
+    number: Vec<RuleNumber>,
+    truth: Vec<RuleNumber>,
+    other: Vec<RuleNumber>,
+}
+
+/// A number that is the same key whenever it compares as equal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum NumberKey {
+    Int(i128),
+    Float(u64),
+}
+
+impl NumberKey {
+    /// Integers of calls and policies lie within 65 bits, where the cast is exact.
+    fn of(number: Num) -> Self {
+        match number {
+            Num::Int(integer) => Self::Int(integer),
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "no fraction, and within the range of i128"
+            )]
+            Num::Float(float) if float.trunc() == float && float.abs() < 1e30 => {
+                Self::Int(float as i128)
+            }
+            Num::Float(float) => Self::Float(float.to_bits()),
+        }
+    }
+}
+
+impl Values {
+    fn file(&mut self, entry: Entry<'_>, key: &Key<'_>) {
+        match key {
+            Key::Values(scalars) => scalars
+                .iter()
+                .for_each(|s| self.file_value(entry.number, s)),
+            Key::Prefix(prefix) => self.prefixes.file(entry.number, prefix),
+            Key::Present => self.present.push(entry.number),
+        }
+        match entry.rule.effect() {
+            Verdict::Allow => {}
+            Verdict::Hold | Verdict::Deny => self.unanswered.file(entry.number, key),
+        }
+    }
+
+    fn file_value(&mut self, number: RuleNumber, scalar: &Scalar) {
+        let rules = match scalar {
+            Scalar::Text(text) => {
+                self.longest_bytes = self.longest_bytes.max(text.len());
+                self.texts.entry(text.as_str().into()).or_default()
+            }
+            Scalar::Integer(integer) => self.numbers_at(Num::Int(i128::from(*integer))),
+            Scalar::Float(float) => self.numbers_at(Num::Float(*float)),
+            Scalar::Bool(true) => &mut self.yes,
+            Scalar::Bool(false) => &mut self.no,
+        };
+        // A list may hold a value twice, as `1` and `1.0`.
+        if rules.last() != Some(&number) {
+            rules.push(number);
+        }
+    }
+
+    fn numbers_at(&mut self, number: Num) -> &mut Bucket {
+        self.numbers.entry(NumberKey::of(number)).or_default()
+    }
+
+    /// Every rule filed here that can take effect on this fact.
+    fn visit(&self, fact: Fact<'_>, found: &mut impl FnMut(RuleNumber)) {
+        if let Fact::Absent = fact {
+            return;
+        }
+        self.present.iter().copied().for_each(&mut *found);
+        self.unanswered
+            .by(fact)
+            .iter()
+            .copied()
+            .for_each(&mut *found);
+        match fact {
+            Fact::Text(text) => self.visit_text(text, found),
+            Fact::Number(number) => Num::of_json(number)
+                .and_then(|number| self.numbers.get(&NumberKey::of(number)))
+                .into_iter()
+                .flatten()
+                .copied()
+                .for_each(found),
+            Fact::Bool(true) => self.yes.iter().copied().for_each(found),
+            Fact::Bool(false) => self.no.iter().copied().for_each(found),
+            Fact::Other(_) | Fact::Blocked | Fact::Absent => {}
+        }
+    }
+
+    /// What follows from a list follows from its first value.
+    fn following(&self, key: &Key<'_>, found: &mut impl FnMut(RuleNumber)) {
+        match key {
+            Key::Values(scalars) => scalars
+                .iter()
+                .take(1)
+                .for_each(|first| self.visit(Fact::of_value(&first.to_value()), found)),
+            Key::Prefix(prefix) => self.visit(Fact::Text(prefix), found),
+            Key::Present => self.present.iter().copied().for_each(found),
+        }
+    }
+
+    fn visit_text(&self, text: &str, found: &mut impl FnMut(RuleNumber)) {
+        if text.len() <= self.longest_bytes {
+            let equal = self.texts.get(text).into_iter().flatten();
+            equal.copied().for_each(&mut *found);
+        }
+        if text.len() <= MAX_SEARCHED_BYTES {
+            self.prefixes.visit(text, found);
+        }
+    }
+}
+
+impl Unanswered {
+    fn file(&mut self, number: RuleNumber, key: &Key<'_>) {
+        match key {
+            Key::Values(scalars) => {
+                let has = |wanted: fn(&Scalar) -> bool| scalars.iter().any(wanted);
+                if !has(|s| matches!(s, Scalar::Text(_))) {
+                    self.text.push(number);
+                    self.long_text.push(number);
+                }
+                if !has(|s| matches!(s, Scalar::Integer(_) | Scalar::Float(_))) {
+                    self.number.push(number);
+                }
+                if !has(|s| matches!(s, Scalar::Bool(_))) {
+                    self.truth.push(number);
+                }
+                self.other.push(number);
+            }
+            Key::Prefix(_) => {
+                self.long_text.push(number);
+                self.number.push(number);
+                self.truth.push(number);
+                self.other.push(number);
+            }
+            // Found wherever the fact is there.
+            Key::Present => {}
+        }
+    }
+
+    fn by(&self, fact: Fact<'_>) -> &[RuleNumber] {
+        match fact {
+            Fact::Text(text) if text.len() > MAX_SEARCHED_BYTES => &self.long_text,
+            Fact::Text(_) => &self.text,
+            Fact::Number(_) => &self.number,
+            Fact::Bool(_) => &self.truth,
+            Fact::Other(_) | Fact::Blocked => &self.other,
+            Fact::Absent => &[],
+        }
+    }
+}
+
+/// Rules by what a text begins with.
+#[derive(Debug, Clone, Default)]
+struct Prefixes(BTreeMap<Box<str>, Bucket>);
+
+impl Prefixes {
+    fn file(&mut self, number: RuleNumber, prefix: &str) {
+        self.0.entry(prefix.into()).or_default().push(number);
+    }
+
+    /// Of the prefixes that are not above a text, those that it begins with are also what the last
+    /// of them begins with. So each step looks at the last one, and goes on with less of the text:
+    /// as many steps as the longest prefix has characters at most, usually two.
+    fn visit(&self, text: &str, found: &mut impl FnMut(RuleNumber)) {
+        let mut rest = text;
+        while let Some((prefix, rules)) = self.last_up_to(rest) {
+            if rest.starts_with(prefix) {
+                rules.iter().copied().for_each(&mut *found);
+                rest = without_last(prefix);
+            } else {
+                rest = common(prefix, rest);
+            }
+        }
+    }
+
+    fn last_up_to(&self, text: &str) -> Option<(&str, &[RuleNumber])> {
+        let (prefix, rules) = self
+            .0
+            .range::<str, _>((Unbounded, Included(text)))
+            .next_back()?;
+        Some((prefix, rules))
+    }
+}
+
+fn without_last(text: &str) -> &str {
+    let mut chars = text.chars();
+    chars.next_back();
+    chars.as_str()
+}
+
+/// What both texts begin with.
+fn common<'a>(a: &'a str, b: &str) -> &'a str {
+    let same = a.chars().zip(b.chars()).take_while(|(a, b)| a == b);
+    let bytes = same.map(|(a, _)| a.len_utf8()).sum();
+    a.get(..bytes).unwrap_or_default()
+}
+
+// ---- choosing -----------------------------------------------------------------------------------
+
+/// How many rules of a group share each condition.
+struct Tally<'a>(BTreeMap<&'a FactPath, Counts<'a>>);
+
+#[derive(Default)]
+struct Counts<'a> {
+    clauses: usize,
+    shares: Map<Share<'a>, usize>,
+}
+
+/// What two rules can have in common.
+#[derive(PartialEq, Eq, Hash)]
+enum Share<'a> {
+    Text(&'a str),
+    Number(NumberKey),
+    Bool(bool),
+    Prefix(&'a str),
+}
+
+impl<'a> Share<'a> {
+    fn of(scalar: &'a Scalar) -> Self {
+        match scalar {
+            Scalar::Text(text) => Self::Text(text),
+            Scalar::Integer(integer) => Self::Number(NumberKey::of(Num::Int(i128::from(*integer)))),
+            Scalar::Float(float) => Self::Number(NumberKey::of(Num::Float(*float))),
+            Scalar::Bool(truth) => Self::Bool(*truth),
+        }
+    }
+}
+
+impl<'a> Tally<'a> {
+    fn of(entries: &[Entry<'a>]) -> Self {
+        let mut tally = Self(BTreeMap::new());
+        for clause in entries.iter().flat_map(|entry| &entry.rule.matches) {
+            if let Some(key) = key_of(clause) {
+                tally.0.entry(&clause.fact).or_default().add(&key);
+            }
+        }
+        tally
+    }
+
+    /// The condition that the fewest others share; one that lists values before one that does not.
+    fn most_telling(&self, rule: &'a Rule) -> Option<&'a Clause> {
+        let crowds = rule.matches.iter().filter_map(|clause| {
+            let crowd = self.0.get(&*clause.fact)?.crowd(&key_of(clause)?);
+            Some((crowd, clause))
+        });
+        crowds
+            .min_by_key(|(crowd, _)| *crowd)
+            .map(|(_, clause)| clause)
+    }
+}
+
+impl<'a> Counts<'a> {
+    fn add(&mut self, key: &Key<'a>) {
+        self.clauses += 1;
+        match key {
+            Key::Values(scalars) => scalars.iter().for_each(|s| self.share(Share::of(s))),
+            Key::Prefix(prefix) => self.share(Share::Prefix(prefix)),
+            Key::Present => {}
+        }
+    }
+
+    fn share(&mut self, share: Share<'a>) {
+        *self.shares.entry(share).or_default() += 1;
+    }
+
+    /// How many rules a call meets where this key is, and how sharp the key is.
+    fn crowd(&self, key: &Key<'a>) -> (usize, u8) {
+        let shared = |share: Share<'a>| self.shares.get(&share).copied().unwrap_or_default();
+        match key {
+            Key::Values(scalars) => {
+                let crowds = scalars.iter().map(|scalar| shared(Share::of(scalar)));
+                (crowds.max().unwrap_or_default(), 0)
+            }
+            Key::Prefix(prefix) => (shared(Share::Prefix(prefix)), 1),
+            Key::Present => (self.clauses, 2),
+        }
+    }
+}

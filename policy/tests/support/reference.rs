@@ -1,0 +1,168 @@
+//! What a policy means, as short as it can be said: every rule is asked, in the words of
+//! docs/POLICY.md. Reads the file's TOML by itself and shares no code with the crate, so that the
+//! two can be held against each other.
+
+use std::cmp::Ordering;
+
+use serde_json::Value;
+
+/// The ids of the rules that take effect, the strictest first, then by id.
+pub(crate) fn taking_effect(policy: &str, call: &Value) -> Vec<String> {
+    let file: toml::Table = policy.parse().unwrap();
+    let none = Vec::new();
+    let rules = file.get("rule").map_or(&none, |r| r.as_array().unwrap());
+    let mut found: Vec<(u8, String)> = rules
+        .iter()
+        .filter(|rule| takes_effect(rule, call))
+        .map(|rule| {
+            (
+                strictness(text(rule, "effect")),
+                text(rule, "id").to_owned(),
+            )
+        })
+        .collect();
+    found.sort();
+    found.into_iter().map(|(_, id)| id).collect()
+}
+
+fn strictness(effect: &str) -> u8 {
+    ["deny", "hold", "allow"]
+        .iter()
+        .position(|e| *e == effect)
+        .unwrap() as u8
+}
+
+/// An allow must be certain, a hold or deny must only be possible.
+fn takes_effect(rule: &toml::Value, call: &Value) -> bool {
+    let truth = truth(rule, call);
+    match text(rule, "effect") {
+        "allow" => truth == Some(true),
+        _ => truth != Some(false),
+    }
+}
+
+/// All of `match` hold, and none of `unless`. None: it cannot be told.
+fn truth(rule: &toml::Value, call: &Value) -> Option<bool> {
+    let truths = |part: &str| -> Vec<Option<bool>> {
+        let table = rule.get(part).and_then(toml::Value::as_table);
+        let clauses = table.into_iter().flatten();
+        clauses
+            .map(|(path, condition)| holds(condition, &find(path, call)))
+            .collect()
+    };
+    let unless = truths("unless").into_iter().map(|t| t.map(|t| !t));
+    let all: Vec<Option<bool>> = truths("match").into_iter().chain(unless).collect();
+    if all.contains(&Some(false)) {
+        Some(false)
+    } else if all.contains(&None) {
+        None
+    } else {
+        Some(true)
+    }
+}
+
+pub(crate) enum Found {
+    There(Value),
+    Absent,
+    /// The way leads through something that is no object.
+    Blocked,
+}
+
+fn find(path: &str, call: &Value) -> Found {
+    let mut value = call;
+    for key in path.split('.') {
+        let Value::Object(map) = value else {
+            return Found::Blocked;
+        };
+        match map.get(key) {
+            Some(next) => value = next,
+            None => return Found::Absent,
+        }
+    }
+    Found::There(value.clone())
+}
+
+fn holds(condition: &toml::Value, fact: &Found) -> Option<bool> {
+    let (word, wanted) = match condition {
+        toml::Value::Table(table) if table.contains_key("min") || table.contains_key("max") => {
+            ("range", condition)
+        }
+        toml::Value::Table(table) => {
+            let (word, wanted) = table.iter().next().unwrap();
+            (word.as_str(), wanted)
+        }
+        toml::Value::Array(_) => ("any_of", condition),
+        _ => ("equals", condition),
+    };
+    match (word, fact) {
+        (_, Found::Blocked) => None,
+        ("exists", Found::There(_)) => Some(wanted.as_bool().unwrap()),
+        ("exists", Found::Absent) => Some(!wanted.as_bool().unwrap()),
+        (_, Found::Absent) => Some(false),
+        ("equals", Found::There(value)) => equals(wanted, value),
+        ("any_of", Found::There(value)) => any_of(wanted.as_array().unwrap(), value),
+        ("range", Found::There(value)) => within(wanted, value),
+        (word, Found::There(value)) => search(word, wanted.as_str().unwrap(), value.as_str()?),
+    }
+}
+
+fn any_of(list: &[toml::Value], value: &Value) -> Option<bool> {
+    let truths: Vec<Option<bool>> = list.iter().map(|one| equals(one, value)).collect();
+    if truths.contains(&Some(true)) {
+        Some(true)
+    } else if truths.contains(&Some(false)) {
+        Some(false)
+    } else {
+        None
+    }
+}
+
+fn equals(wanted: &toml::Value, value: &Value) -> Option<bool> {
+    match (wanted, value) {
+        (toml::Value::String(a), Value::String(b)) => Some(a == b),
+        (toml::Value::Boolean(a), Value::Bool(b)) => Some(a == b),
+        (wanted, Value::Number(_)) => Some(compare(value, wanted)? == Ordering::Equal),
+        _ => None,
+    }
+}
+
+fn within(range: &toml::Value, value: &Value) -> Option<bool> {
+    let at_least = range
+        .get("min")
+        .map_or(Some(true), |min| Some(compare(value, min)?.is_ge()))?;
+    let at_most = range
+        .get("max")
+        .map_or(Some(true), |max| Some(compare(value, max)?.is_le()))?;
+    Some(at_least && at_most)
+}
+
+/// Good for small bounds: what is far away may be rounded, but not across them.
+fn compare(value: &Value, bound: &toml::Value) -> Option<Ordering> {
+    let bound = bound
+        .as_float()
+        .or_else(|| bound.as_integer().map(|i| i as f64))?;
+    value.as_number()?.as_f64()?.partial_cmp(&bound)
+}
+
+fn search(word: &str, wanted: &str, text: &str) -> Option<bool> {
+    if text.len() > policy::MAX_SEARCHED_BYTES {
+        return None;
+    }
+    Some(match word {
+        "prefix" => text.starts_with(wanted),
+        "suffix" => text.ends_with(wanted),
+        "contains" => text.contains(wanted),
+        "regex" => regex::Regex::new(wanted).unwrap().is_match(text),
+        "glob" => globset::GlobBuilder::new(wanted)
+            .literal_separator(true)
+            .build()
+            .unwrap()
+            .compile_matcher()
+            .is_match(text),
+        word => unreachable!("{word} is no condition"),
+    })
+}
+
+fn text<'a>(rule: &'a toml::Value, key: &str) -> &'a str {
+    rule.get(key).unwrap().as_str().unwrap()
+}
