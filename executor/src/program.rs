@@ -150,8 +150,8 @@ impl Program {
     /// # Errors
     /// The first thing that is wrong with them.
     pub fn read(call: &ToolCall) -> Result<Self, ProgramError> {
-        let wire = WireProgram::deserialize(call.arguments())
-            .map_err(|error| ProgramError::Shape(error.to_string()))?;
+        let wire: WireProgram<'_> =
+            serde_path_to_error::deserialize(call.arguments()).map_err(|error| shape(&error))?;
         no_nul("code", wire.code)?;
         check_args(&wire.args)?;
         check_patterns(&wire.collect)?;
@@ -187,10 +187,7 @@ impl Program {
 /// # Errors
 /// What is wrong with it.
 pub fn check_path(path: &str) -> Result<(), ProgramError> {
-    let wrong = |why| ProgramError::Path {
-        path: path.escape_debug().to_string(),
-        why,
-    };
+    let wrong = |why| ProgramError::Path { path: short(path), why };
     if path.is_empty() || path.len() > MAX_PATH_BYTES {
         return Err(wrong("is empty or longer than 1,024 bytes"));
     }
@@ -213,6 +210,27 @@ pub fn check_path(path: &str) -> Result<(), ProgramError> {
     match path.split('/').count() > MAX_PATH_DEPTH {
         true => Err(wrong("is more than 16 levels deep")),
         false => Ok(()),
+    }
+}
+
+/// The reader's word, with the place that it is about.
+fn shape(error: &serde_path_to_error::Error<serde_json::Error>) -> ProgramError {
+    let (path, said) = (error.path().to_string(), error.inner().to_string());
+    ProgramError::Shape(match path.as_str() {
+        "." => said,
+        path => format!("`{}`: {said}", short(path)),
+    })
+}
+
+/// What is shown of a client's text in a message.
+const MAX_SHOWN_CHARS: usize = 80;
+
+/// A client's text in a message: printable, and one short line.
+fn short(text: &str) -> String {
+    let shown: String = text.escape_debug().take(MAX_SHOWN_CHARS).collect();
+    match text.escape_debug().nth(MAX_SHOWN_CHARS) {
+        None => shown,
+        Some(_) => shown + "…",
     }
 }
 
@@ -249,7 +267,7 @@ fn unique(files: &[FileIn]) -> Result<(), ProgramError> {
                     .strip_prefix(above)
                     .is_some_and(|rest| rest.starts_with('/')))
         {
-            return Err(ProgramError::Twice((*above).to_owned()));
+            return Err(ProgramError::Twice(short(above)));
         }
     }
     Ok(())
@@ -284,7 +302,7 @@ fn check_patterns(patterns: &[String]) -> Result<(), ProgramError> {
     for pattern in patterns {
         at_most("collect", pattern.len() as u64, MAX_PATTERN_BYTES as u64)?;
         globset::Glob::new(pattern).map_err(|error| ProgramError::Pattern {
-            pattern: pattern.escape_debug().to_string(),
+            pattern: short(pattern),
             why: error.kind().to_string(),
         })?;
     }

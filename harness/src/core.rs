@@ -315,11 +315,13 @@ impl Harness {
         self.0.cancel.cancel();
     }
 
-    /// Write the last records and close the ledger.
+    /// End the workers, write the last records and close the ledger.
     ///
     /// # Errors
     /// When the last records could not be written.
-    pub fn close(self) -> Result<(), CallError> {
+    pub async fn close(self) -> Result<(), CallError> {
+        self.cancel();
+        self.0.wasm.close().await;
         self.0.ledger.clone().close().map_err(CallError::Ledger)
     }
 }
@@ -383,6 +385,7 @@ fn outcome_entry(admitted: &Admitted, outcome: &Outcome) -> OutcomeEntry {
         call_id: *admitted.permit().call_id().as_bytes(),
         decision_seq: admitted.decision_seq(),
         ending: outcome.ending.name().to_owned(),
+        detail: outcome.ending.detail().map(str::to_owned),
         exit_code: outcome.ending.exit_code().map(i32::from),
         stdout: outcome.stdout.bytes.clone(),
         stderr: outcome.stderr.bytes.clone(),
@@ -390,10 +393,7 @@ fn outcome_entry(admitted: &Admitted, outcome: &Outcome) -> OutcomeEntry {
         truncated_stdout: outcome.stdout.truncated,
         truncated_stderr: outcome.stderr.truncated,
         usage: as_json(&outcome.usage),
-        receipt: json!({
-            "detail": outcome.ending.detail(),
-            "in_force": outcome.receipt.as_ref().map(as_json),
-        }),
+        receipt: outcome.receipt.as_ref().map_or(Value::Null, as_json),
     }
 }
 

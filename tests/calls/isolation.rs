@@ -59,8 +59,8 @@ const TRACES: [(&str, &str, &str); 12] = [
     ),
     (
         "the module search",
-        "import sys\nsys.path.append('/trace')\nsys.modules['trace'] = sys",
-        "import sys\nif '/trace' in sys.path or 'trace' in sys.modules: print('traced')",
+        "import sys\nsys.path.append('/trace')\nsys.modules['left_behind'] = sys",
+        "import sys\nif '/trace' in sys.path or 'left_behind' in sys.modules: print('traced')",
     ),
     (
         "the working directory",

@@ -66,7 +66,7 @@ fn exit_codes_tell_the_endings_apart() {
         "denied"
     );
     assert_eq!(
-        code(&["-c", "x = bytearray(3 << 30)"]),
+        code(&["-c", "x = bytearray(3 << 29)"]),
         137,
         "killed for memory"
     );

@@ -281,7 +281,7 @@ fn ready(child: &mut Child) -> Result<String, String> {
             }
             Err(mpsc::RecvTimeoutError::Timeout) => return Err("not ready in time".to_owned()),
             Err(mpsc::RecvTimeoutError::Disconnected) => {
-                let said: Vec<String> = complaints.try_iter().collect();
+                let said: Vec<String> = complaints.iter().collect();
                 return Err(said.join(" / "));
             }
         }

@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
@@ -127,6 +128,23 @@ impl Jailed {
 /// kills both.
 #[derive(Debug)]
 struct Keeper(Child);
+
+impl Drop for Jailed {
+    /// In good order: the keeper sees the socket close, kills the worker, sees it
+    /// gone, and ends. A keeper that does not is killed, and the worker with it.
+    fn drop(&mut self) {
+        let closed = self.socket.shutdown(Shutdown::Both).is_ok();
+        if closed && self.ended_by_itself(END_WAIT).is_none() {
+            tracing::warn!(
+                pid = self.pid,
+                "a worker did not end when its socket closed"
+            );
+        }
+    }
+}
+
+/// How long a worker may take to end after its socket closed.
+const END_WAIT: Duration = Duration::from_secs(1);
 
 impl Keeper {
     fn end(&mut self) -> io::Result<ExitStatus> {

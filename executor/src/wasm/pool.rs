@@ -9,6 +9,7 @@ use policy::{Limits, Permit, Profile};
 use serde::Serialize;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::artefact::Artefact;
 use super::jailed::{Jailed, StartError};
@@ -72,6 +73,7 @@ struct Inner {
     slots: Semaphore,
     waiting: AtomicUsize,
     idle: Mutex<HashMap<Key, Vec<Worker>>>,
+    successors: TaskTracker,
 }
 
 /// Workers are alike when the profile and the runtime are.
@@ -100,6 +102,7 @@ impl Wasm {
             slots: Semaphore::new(settings.most),
             waiting: AtomicUsize::new(0),
             idle: Mutex::default(),
+            successors: TaskTracker::new(),
         }))
     }
 
@@ -125,6 +128,18 @@ impl Wasm {
     pub fn is_full(&self) -> bool {
         self.0.slots.available_permits() == 0
             && self.0.waiting.load(Ordering::Relaxed) >= self.0.settings.waiting
+    }
+
+    /// Take no more calls and end all workers, those that are being started too.
+    pub async fn close(&self) {
+        self.0.slots.close();
+        self.0.successors.close();
+        self.0.successors.wait().await;
+        let idle = std::mem::take(&mut *self.0.idle());
+        let buried = tokio::task::spawn_blocking(move || drop(idle)).await;
+        if let Err(error) = buried {
+            tracing::warn!(%error, "the workers could not be ended");
+        }
     }
 
     /// What it is doing.
@@ -241,11 +256,14 @@ impl Wasm {
             return;
         }
         let (this, profile) = (self.clone(), profile.clone());
-        tokio::spawn(async move {
+        self.0.successors.spawn(async move {
             // Killing waits for the kernel: not on a thread that serves.
             let buried = tokio::task::spawn_blocking(move || drop(worker)).await;
             if let Err(error) = buried {
                 tracing::warn!(%error, "a worker could not be ended");
+            }
+            if this.0.slots.is_closed() {
+                return;
             }
             if let Err(error) = this.warm_up(&profile, &key.runtime).await {
                 tracing::error!(%error, "no worker could be started in place of one that ended");

@@ -120,6 +120,7 @@ fn ended(call_id: [u8; 16], decision_seq: u64, stdout: Vec<u8>) -> OutcomeEntry 
         call_id,
         decision_seq,
         ending: "exited".to_owned(),
+        detail: None,
         exit_code: Some(0),
         stdout,
         stderr: Vec::new(),

@@ -67,6 +67,8 @@ pub struct OutcomeEntry {
     pub decision_seq: u64,
     /// How it ended; anything but [`INTERRUPTED`].
     pub ending: String,
+    /// What the engine, the kernel or the launch said of an ending that is not the guest's own.
+    pub detail: Option<String>,
     /// The guest's exit code, if it got that far.
     pub exit_code: Option<i32>,
     /// Standard output, as much as was kept.

@@ -73,7 +73,7 @@ fn one_line(record: &Record) -> String {
         ),
         Data::Stop(_) => "stop".to_owned(),
         Data::Decision(decision) => format!(
-            "decision  {} {} for {}{}",
+            "decision  {} {} for {}{}  {}",
             verdict(decision.verdict),
             decision.tool,
             decision.principal,
@@ -82,19 +82,25 @@ fn one_line(record: &Record) -> String {
                 .as_ref()
                 .map(|one| format!(" in {one}"))
                 .unwrap_or_default(),
+            id(decision.call_id),
         ),
         Data::Outcome(outcome) => format!(
-            "outcome   of {}: {}{}",
+            "outcome   of {}: {}{}  {}",
             outcome.decision_seq,
             outcome.ending,
             outcome
                 .exit_code
                 .map(|code| format!(" {code}"))
                 .unwrap_or_default(),
+            id(outcome.call_id),
         ),
         Data::Note(note) => format!("note      {}", note.topic),
     };
     format!("{seq:>8}  {time}  {what}")
+}
+
+fn id(call: audit::Id) -> String {
+    ::policy::CallId::from_bytes(call.0).to_string()
 }
 
 fn verdict(verdict: audit::Verdict) -> String {

@@ -107,7 +107,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
         let executed = harness
             .execute(EXECUTE_CODE, call, PRINCIPAL, cancel)
             .await?;
-        harness.close()?;
+        harness.close().await?;
         Ok::<_, Failure>(executed)
     })?;
     match executed {

@@ -51,8 +51,7 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, Failure> {
                 }
             })
             .await?;
-        harness.cancel();
-        harness.close()?;
+        harness.close().await?;
         Ok(ExitCode::SUCCESS)
     })
 }

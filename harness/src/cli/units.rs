@@ -1,8 +1,8 @@
 //! Durations and sizes as people type them.
 
-/// `10s`, `500ms`, `2m` as milliseconds.
+/// `10s`, `500ms`, `2m`, `1h` as milliseconds.
 pub(crate) fn wall_ms(text: &str) -> Result<u64, String> {
-    let units = [("ms", 1), ("s", 1_000), ("m", 60_000)];
+    let units = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
     scaled(text, &units).ok_or_else(|| format!("`{text}` is no duration; write 500ms, 10s or 2m"))
 }
 

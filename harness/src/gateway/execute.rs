@@ -38,6 +38,7 @@ pub(crate) async fn execute(State(gate): State<Gate>, request: Request) -> Respo
 }
 
 async fn run(gate: &Gate, request: Request) -> Result<Executed, Problem> {
+    check_media_type(&request)?;
     let body = read_body(request, gate.body_bytes).await?;
     fault::pass(Point::Received, None);
     let arguments = strict::parse(&body).map_err(|error| bad_request(error.to_string()))?;
@@ -46,6 +47,27 @@ async fn run(gate: &Gate, request: Request) -> Result<Executed, Problem> {
         .execute(EXECUTE_CODE, arguments, PRINCIPAL, cancel)
         .await
         .map_err(problem)
+}
+
+/// JSON, or no word about it: another type may mean another reading of the bytes.
+fn check_media_type(request: &Request) -> Result<(), Problem> {
+    let Some(value) = request.headers().get(header::CONTENT_TYPE) else {
+        return Ok(());
+    };
+    let essence = value
+        .to_str()
+        .unwrap_or_default()
+        .split(';')
+        .next()
+        .unwrap_or_default();
+    match essence.trim().eq_ignore_ascii_case("application/json") {
+        true => Ok(()),
+        false => Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported-media-type",
+            "send JSON, with `Content-Type: application/json`",
+        )),
+    }
 }
 
 /// The body, if it is not too long and comes in time.

@@ -58,6 +58,7 @@ fn execute() -> Value {
             "403": refusal("The policy does not let it run: `verdict`, `rules`, `next_steps`, `ledger`"),
             "408": refusal("The body did not come in time"),
             "413": refusal("More than is taken"),
+            "415": refusal("Not JSON"),
             "500": refusal("A step of the daemon failed; the call's record is in the ledger"),
             "503": refusal("The queue is full, the ledger is sealed, or the daemon is stopping"),
         },

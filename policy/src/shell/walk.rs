@@ -409,6 +409,10 @@ impl<'b> Walker<'b> {
         };
         let result = parser.document();
         let documents = std::mem::take(&mut parser.documents);
+        let notes = std::mem::take(&mut parser.notes);
+        for note in notes {
+            self.opaque(note.kind, &note.about, context.parent)?;
+        }
         let pieces = match result {
             Ok(pieces) => pieces,
             Err(_) => return self.opaque(OpaqueKind::Rejected, text, context.parent),

@@ -39,6 +39,7 @@ pub(crate) fn outcome(call_id: [u8; 16], decision_seq: u64, stdout: &[u8]) -> Ou
         call_id,
         decision_seq,
         ending: "exited".to_owned(),
+        detail: None,
         exit_code: Some(0),
         stdout: stdout.to_vec(),
         stderr: Vec::new(),
