@@ -10,7 +10,7 @@ use std::sync::Arc;
 use globset::{GlobBuilder, GlobMatcher};
 use regex::{Regex, RegexBuilder};
 use serde::Serialize;
-use serde_json::Number;
+use serde_json::{Number, Value};
 use thiserror::Error;
 
 use crate::fact::{Fact, FactPath};
@@ -73,7 +73,7 @@ impl Truth {
         all
     }
 
-    fn of(holds: bool) -> Self {
+    pub(crate) fn of(holds: bool) -> Self {
         if holds { Self::True } else { Self::False }
     }
 }
@@ -125,6 +125,23 @@ pub enum ConditionError {
     /// A condition that a text can never answer, on a fact that is always text.
     #[error("the fact is always text; compare it with a string")]
     NeverText,
+    /// A condition that a number can never answer, on a fact that is always a number.
+    #[error("the fact is always a number; compare it with a number, or with `min` and `max`")]
+    NeverNumber,
+    /// A condition on elements, on a fact that is never an array.
+    #[error("the fact is never an array; leave `any` or `all` out")]
+    NeverArray,
+    /// `exists` on an element of an array.
+    #[error("an element of an array is always there; write a condition on its value")]
+    ElementExists,
+    /// A list that is not in the file.
+    #[error("there is no list {}; there are {have}", quote(asked))]
+    UnknownList {
+        /// The name in the file.
+        asked: String,
+        /// The lists there are.
+        have: String,
+    },
     /// `exists` on a fact that every call has.
     #[error("every call has this fact; `exists` says nothing about it, leave it out")]
     AlwaysThere,
@@ -133,14 +150,67 @@ pub enum ConditionError {
 /// A condition, ready to be asked.
 #[derive(Debug, Clone)]
 pub(crate) enum Condition {
-    AnyOf(Vec<Scalar>),
+    AnyOf(Values),
     Prefix(String),
     Suffix(String),
     Contains(String),
     Glob(Box<GlobMatcher>),
     Regex(Regex),
-    Range { min: Option<Num>, max: Option<Num> },
+    Range {
+        min: Option<Num>,
+        max: Option<Num>,
+    },
     Exists(bool),
+    /// On an array: some element.
+    Any(Box<Condition>),
+    /// On an array: every element.
+    All(Box<Condition>),
+}
+
+/// The values of an `any_of`, in such an order that a long list is not walked.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Values {
+    scalars: Vec<Scalar>,
+    /// The texts among them come first, sorted; the rest are numbers and truths.
+    texts: usize,
+}
+
+impl Values {
+    pub(crate) fn new(mut scalars: Vec<Scalar>) -> Self {
+        // Texts first, in their order; the others stay as they are.
+        scalars.sort_by(|a, b| match (a.as_text(), b.as_text()) {
+            (Some(a), Some(b)) => a.cmp(b),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (None, None) => Ordering::Equal,
+        });
+        let texts = scalars.partition_point(|scalar| scalar.as_text().is_some());
+        Self { scalars, texts }
+    }
+
+    pub(crate) fn as_slice(&self) -> &[Scalar] {
+        &self.scalars
+    }
+
+    fn texts(&self) -> &[Scalar] {
+        self.scalars.get(..self.texts).unwrap_or_default()
+    }
+
+    fn others(&self) -> &[Scalar] {
+        self.scalars.get(self.texts..).unwrap_or_default()
+    }
+
+    /// Unknown when no value of the list is of the fact's type.
+    pub(crate) fn hold(&self, fact: Fact<'_>) -> Truth {
+        match (fact, self.texts()) {
+            (Fact::Text(_), []) => Truth::Unknown,
+            (Fact::Text(text), texts) => {
+                let found = texts.binary_search_by(|scalar| scalar.as_text().cmp(&Some(text)));
+                Truth::of(found.is_ok())
+            }
+            (fact, _) => any_equals(self.others(), fact),
+        }
+    }
 }
 
 /// A fact, a condition on it, and how both were written.
@@ -149,27 +219,37 @@ pub(crate) struct Clause {
     /// One for all conditions of a policy on this fact.
     pub(crate) fact: Arc<FactPath>,
     pub(crate) condition: Condition,
+    /// With lists written out.
     pub(crate) source: ConditionFile,
+    /// As the file has it, where that differs.
+    written: Option<Box<ConditionFile>>,
 }
 
 impl Clause {
     pub(crate) fn compile(
         fact: Arc<FactPath>,
+        written: ConditionFile,
         source: ConditionFile,
     ) -> Result<Self, ConditionError> {
         check_fit(&fact, &source)?;
         Ok(Self {
             condition: Condition::compile(&source)?,
             fact,
+            written: (written != source).then(|| Box::new(written)),
             source,
         })
+    }
+
+    /// The condition in words.
+    pub(crate) fn words(&self) -> String {
+        self.written.as_deref().unwrap_or(&self.source).to_string()
     }
 }
 
 impl Condition {
     fn compile(source: &ConditionFile) -> Result<Self, ConditionError> {
         Ok(match source {
-            ConditionFile::AnyOf(scalars) => Self::AnyOf(checked_list(scalars)?),
+            ConditionFile::AnyOf(scalars) => Self::AnyOf(Values::new(checked_list(scalars)?)),
             ConditionFile::Prefix(text) => Self::Prefix(not_empty("prefix", text)?),
             ConditionFile::Suffix(text) => Self::Suffix(not_empty("suffix", text)?),
             ConditionFile::Contains(text) => Self::Contains(not_empty("contains", text)?),
@@ -177,7 +257,17 @@ impl Condition {
             ConditionFile::Regex(text) => Self::Regex(compile_regex(text)?),
             ConditionFile::Range { min, max } => compile_range(min.as_ref(), max.as_ref())?,
             ConditionFile::Exists(there) => Self::Exists(*there),
+            ConditionFile::Any(inner) => Self::Any(Box::new(Self::compile_element(inner)?)),
+            ConditionFile::All(inner) => Self::All(Box::new(Self::compile_element(inner)?)),
+            ConditionFile::List(_) => return Err(ConditionError::EmptyList),
         })
+    }
+
+    fn compile_element(source: &ConditionFile) -> Result<Self, ConditionError> {
+        match source {
+            ConditionFile::Exists(_) => Err(ConditionError::ElementExists),
+            other => Self::compile(other),
+        }
     }
 
     /// What is known of this condition for a fact.
@@ -186,13 +276,26 @@ impl Condition {
             (_, Fact::Blocked) => Truth::Unknown,
             (Self::Exists(there), fact) => Truth::of((fact != Fact::Absent) == *there),
             (_, Fact::Absent) => Truth::False,
+            (Self::Any(inner), Fact::Other(Value::Array(items))) => {
+                let none = Truth::all(items.iter().map(|item| inner.of_element(item).negate()));
+                none.negate()
+            }
+            (Self::All(inner), Fact::Other(Value::Array(items))) => {
+                Truth::all(items.iter().map(|item| inner.of_element(item)))
+            }
             (_, Fact::Other(_)) => Truth::Unknown,
-            (Self::AnyOf(scalars), fact) => any_of(scalars, fact),
-            (Self::Range { min, max }, Fact::Number(number)) => in_range(*min, *max, number),
+            (Self::AnyOf(values), fact) => values.hold(fact),
+            (Self::Range { min, max }, Fact::Number(number)) => {
+                Truth::of(in_range(*min, *max, number))
+            }
             (Self::Range { .. }, Fact::Text(_) | Fact::Bool(_)) => Truth::Unknown,
             (_, Fact::Text(text)) => self.search(text),
             (_, Fact::Number(_) | Fact::Bool(_)) => Truth::Unknown,
         }
+    }
+
+    fn of_element(&self, element: &Value) -> Truth {
+        self.truth(Fact::of_value(element))
     }
 
     fn search(&self, text: &str) -> Truth {
@@ -205,13 +308,14 @@ impl Condition {
             Self::Contains(part) => Truth::of(text.contains(part)),
             Self::Glob(glob) => Truth::of(glob.is_match(text)),
             Self::Regex(regex) => Truth::of(regex.is_match(text)),
-            Self::AnyOf(_) | Self::Range { .. } | Self::Exists(_) => Truth::Unknown,
+            Self::AnyOf(_) | Self::Range { .. } | Self::Exists(_) | Self::Any(_) | Self::All(_) => {
+                Truth::Unknown
+            }
         }
     }
 }
 
-/// Unknown when no value of the list is of the fact's type.
-fn any_of(scalars: &[Scalar], fact: Fact<'_>) -> Truth {
+fn any_equals(scalars: &[Scalar], fact: Fact<'_>) -> Truth {
     let mut comparable = false;
     for scalar in scalars {
         match equals(scalar, fact) {
@@ -232,10 +336,10 @@ fn equals(scalar: &Scalar, fact: Fact<'_>) -> Truth {
         (Scalar::Text(a), Fact::Text(b)) => Truth::of(a == b),
         (Scalar::Bool(a), Fact::Bool(b)) => Truth::of(*a == b),
         (Scalar::Integer(_) | Scalar::Float(_), Fact::Number(number)) => {
-            match (Num::of_scalar(scalar), Num::of_json(number)) {
-                (Some(a), Some(b)) => Truth::of(a.compare(b) == Some(Ordering::Equal)),
-                (None, _) | (_, None) => Truth::Unknown,
-            }
+            let scalar = Num::of_scalar(scalar);
+            scalar.map_or(Truth::Unknown, |scalar| {
+                Truth::of(scalar.compare(number) == Some(Ordering::Equal))
+            })
         }
         (Scalar::Text(_) | Scalar::Bool(_) | Scalar::Integer(_) | Scalar::Float(_), _) => {
             Truth::Unknown
@@ -243,10 +347,7 @@ fn equals(scalar: &Scalar, fact: Fact<'_>) -> Truth {
     }
 }
 
-fn in_range(min: Option<Num>, max: Option<Num>, number: &Number) -> Truth {
-    let Some(number) = Num::of_json(number) else {
-        return Truth::Unknown;
-    };
+fn in_range(min: Option<Num>, max: Option<Num>, number: Num) -> bool {
     let at_least = min.is_none_or(|min| {
         matches!(
             number.compare(min),
@@ -255,20 +356,20 @@ fn in_range(min: Option<Num>, max: Option<Num>, number: &Number) -> Truth {
     });
     let at_most =
         max.is_none_or(|max| matches!(number.compare(max), Some(Ordering::Less | Ordering::Equal)));
-    Truth::of(at_least && at_most)
+    at_least && at_most
 }
 
 // ---- numbers ------------------------------------------------------------------------------------
 
 /// A number as it is compared: exactly, whatever its type. `Int` holds every i64 and u64.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Num {
     Int(i128),
     Float(f64),
 }
 
 impl Num {
-    fn of_scalar(scalar: &Scalar) -> Option<Self> {
+    pub(crate) fn of_scalar(scalar: &Scalar) -> Option<Self> {
         match scalar {
             Scalar::Integer(integer) => Some(Self::Int(i128::from(*integer))),
             Scalar::Float(float) => Some(Self::Float(*float)),
@@ -284,7 +385,17 @@ impl Num {
             .or_else(|| number.as_f64().map(Self::Float))
     }
 
-    fn compare(self, other: Self) -> Option<Ordering> {
+    pub(crate) fn to_value(self) -> Value {
+        match self {
+            Self::Float(float) => Value::from(float),
+            Self::Int(integer) => i64::try_from(integer)
+                .map(Value::from)
+                .or_else(|_| u64::try_from(integer).map(Value::from))
+                .unwrap_or(Value::Null),
+        }
+    }
+
+    pub(crate) fn compare(self, other: Self) -> Option<Ordering> {
         match (self, other) {
             (Self::Int(a), Self::Int(b)) => Some(a.cmp(&b)),
             (Self::Float(a), Self::Float(b)) => a.partial_cmp(&b),
@@ -315,29 +426,54 @@ fn compare_mixed(integer: i128, float: f64) -> Option<Ordering> {
 
 // ---- compiling ----------------------------------------------------------------------------------
 
-/// Refuses conditions that can never hold, or always do, because of the fact they are on.
-fn check_fit(fact: &FactPath, source: &ConditionFile) -> Result<(), ConditionError> {
-    let asks_for_text = match source {
-        ConditionFile::AnyOf(scalars) => scalars.iter().all(|s| matches!(s, Scalar::Text(_))),
-        ConditionFile::Range { .. } => false,
-        ConditionFile::Exists(_) if fact.is_always_there() => {
-            return Err(ConditionError::AlwaysThere);
+/// The kind of fact that a condition has an answer for.
+#[derive(PartialEq, Eq)]
+enum Asks {
+    Text,
+    Number,
+    Mixed,
+    Array,
+    Presence,
+}
+
+fn asks(source: &ConditionFile) -> Asks {
+    let all = |wanted: fn(&Scalar) -> bool, scalars: &[Scalar]| scalars.iter().all(wanted);
+    match source {
+        ConditionFile::AnyOf(scalars) if all(|s| matches!(s, Scalar::Text(_)), scalars) => {
+            Asks::Text
         }
-        ConditionFile::Exists(_)
-        | ConditionFile::Prefix(_)
+        ConditionFile::AnyOf(scalars) if all(|s| Num::of_scalar(s).is_some(), scalars) => {
+            Asks::Number
+        }
+        ConditionFile::AnyOf(_) | ConditionFile::List(_) => Asks::Mixed,
+        ConditionFile::Range { .. } => Asks::Number,
+        ConditionFile::Exists(_) => Asks::Presence,
+        ConditionFile::Any(_) | ConditionFile::All(_) => Asks::Array,
+        ConditionFile::Prefix(_)
         | ConditionFile::Suffix(_)
         | ConditionFile::Contains(_)
         | ConditionFile::Glob(_)
-        | ConditionFile::Regex(_) => true,
-    };
-    if fact.is_always_text() && !asks_for_text {
-        Err(ConditionError::NeverText)
-    } else {
-        Ok(())
+        | ConditionFile::Regex(_) => Asks::Text,
     }
 }
 
-fn checked_list(scalars: &[Scalar]) -> Result<Vec<Scalar>, ConditionError> {
+/// Refuses conditions that can never hold, or always do, because of the fact they are on.
+fn check_fit(fact: &FactPath, source: &ConditionFile) -> Result<(), ConditionError> {
+    match asks(source) {
+        Asks::Presence if fact.is_always_there() => Err(ConditionError::AlwaysThere),
+        Asks::Presence => Ok(()),
+        Asks::Array if fact.is_always_text() || fact.is_always_number() => {
+            Err(ConditionError::NeverArray)
+        }
+        other if fact.is_always_text() && other != Asks::Text => Err(ConditionError::NeverText),
+        other if fact.is_always_number() && other != Asks::Number => {
+            Err(ConditionError::NeverNumber)
+        }
+        Asks::Text | Asks::Number | Asks::Mixed | Asks::Array => Ok(()),
+    }
+}
+
+pub(crate) fn checked_list(scalars: &[Scalar]) -> Result<Vec<Scalar>, ConditionError> {
     match scalars.len() {
         0 => Err(ConditionError::EmptyList),
         1..=MAX_ANY_OF => Ok(scalars.to_vec()),
@@ -464,6 +600,56 @@ mod tests {
             let compiled = condition(toml).unwrap();
             assert_eq!(compiled.truth(Fact::Absent), Truth::False, "{toml}");
             assert_eq!(compiled.truth(Fact::Blocked), Truth::Unknown, "{toml}");
+        }
+    }
+
+    #[test]
+    fn elements_of_arrays() {
+        let any = "{ any = { prefix = \"/etc/\" } }";
+        let all = "{ all = [\"-l\", \"-a\"] }";
+        let cases = [
+            (any, json!(["/tmp/x", "/etc/x"]), Truth::True),
+            (any, json!(["/tmp/x"]), Truth::False),
+            (any, json!([]), Truth::False),
+            (any, json!(["/tmp/x", 5]), Truth::Unknown),
+            (any, json!([5, "/etc/x"]), Truth::True),
+            (any, json!("/etc/x"), Truth::Unknown),
+            (any, json!({"a": "/etc/x"}), Truth::Unknown),
+            (all, json!(["-l", "-a"]), Truth::True),
+            (all, json!(["-l", "-x"]), Truth::False),
+            (all, json!([]), Truth::True),
+            (all, json!(["-l", null]), Truth::Unknown),
+            (all, json!(["-x", null]), Truth::False),
+            ("{ all = { any = 1 } }", json!([[1, 2], [1]]), Truth::True),
+            ("{ all = { any = 1 } }", json!([[1, 2], [2]]), Truth::False),
+        ];
+        for (toml, value, expected) in cases {
+            assert_eq!(truth(toml, &value), expected, "{toml} {value}");
+        }
+        let any = condition(any).unwrap();
+        assert_eq!(any.truth(Fact::Absent), Truth::False);
+        assert_eq!(any.truth(Fact::Blocked), Truth::Unknown);
+        assert_eq!(
+            condition("{ any = { any = { exists = true } } }").unwrap_err(),
+            ConditionError::ElementExists
+        );
+    }
+
+    #[test]
+    fn a_long_list_holds_as_a_short_one_does() {
+        let words: Vec<String> = (0..5_000).map(|n| format!("\"w{n}\"")).collect();
+        let list = format!("[{}, 7, true]", words.join(", "));
+        let long = condition(&list).unwrap();
+        for (value, expected) in [
+            (json!("w0"), Truth::True),
+            (json!("w4999"), Truth::True),
+            (json!("w5000"), Truth::False),
+            (json!(7.0), Truth::True),
+            (json!(8), Truth::False),
+            (json!(false), Truth::False),
+            (json!(null), Truth::Unknown),
+        ] {
+            assert_eq!(long.truth(Fact::of_value(&value)), expected, "{value}");
         }
     }
 

@@ -10,15 +10,28 @@ use serde::{Serialize, Serializer, ser::SerializeStruct as _};
 use smallvec::SmallVec;
 
 use crate::call::{CallId, ToolCall};
-use crate::grant::{Grant, Offered, resolve};
+use crate::context::{Context, Scene};
+use crate::grant::{Grant, Offer, Offered, resolve};
 use crate::policy::Policy;
-use crate::profile::Profile;
-use crate::rule::{Effect, Rule};
+use crate::profile::Limits;
+use crate::rule::{Effect, Rule, TakingEffect};
 use crate::verdict::Verdict;
 
-/// Decides on one call.
+/// Decides on one call without a word about the world: rules that ask for the time or the session's
+/// state get no answer, which never helps the call.
 pub fn decide(policy: &Policy, call_id: CallId, call: ToolCall) -> Decision {
-    let judgement = judge(policy, &call);
+    decide_at(policy, &Context::default(), call_id, call)
+}
+
+/// Decides on one call in the world that `context` tells of.
+pub fn decide_at(policy: &Policy, context: &Context, call_id: CallId, call: ToolCall) -> Decision {
+    let judgement = judge(
+        policy,
+        Scene {
+            call: &call,
+            context,
+        },
+    );
     Decision {
         call_id,
         call,
@@ -74,6 +87,18 @@ impl Decision {
     #[must_use]
     pub fn rules(&self) -> &[RuleHit] {
         &self.judgement.hits
+    }
+
+    /// The shadow rules that would have taken effect, in the same order. They changed nothing.
+    #[must_use]
+    pub fn shadow_rules(&self) -> &[RuleHit] {
+        &self.judgement.shadow
+    }
+
+    /// The verdict if the shadow rules counted; none when no shadow rule would have taken effect.
+    #[must_use]
+    pub fn shadow_verdict(&self) -> Option<Verdict> {
+        self.judgement.shadow_verdict
     }
 
     /// Why, for the caller.
@@ -250,6 +275,8 @@ impl Serialize for RuleHit {
 #[derive(Debug)]
 pub(crate) struct Judgement {
     pub(crate) hits: SmallVec<[RuleHit; 4]>,
+    pub(crate) shadow: SmallVec<[RuleHit; 4]>,
+    pub(crate) shadow_verdict: Option<Verdict>,
     pub(crate) ruling: Ruling,
     pub(crate) reason: Arc<str>,
     pub(crate) next_steps: Vec<String>,
@@ -265,19 +292,32 @@ pub(crate) enum Ruling {
 
 impl Judgement {
     pub(crate) fn verdict(&self) -> Verdict {
-        match self.ruling {
-            Ruling::Allow(_) => Verdict::Allow,
-            Ruling::Hold => Verdict::Hold,
-            Ruling::Deny => Verdict::Deny,
+        self.ruling.verdict()
+    }
+}
+
+impl Ruling {
+    fn verdict(&self) -> Verdict {
+        match self {
+            Self::Allow(_) => Verdict::Allow,
+            Self::Hold => Verdict::Hold,
+            Self::Deny => Verdict::Deny,
         }
     }
 }
 
-pub(crate) fn judge(policy: &Policy, call: &ToolCall) -> Judgement {
-    let rules = policy.rule_set().taking_effect(call);
-    let (ruling, reason, next_steps) = rule_on(&rules, call);
+pub(crate) fn judge(policy: &Policy, scene: Scene<'_>) -> Judgement {
+    judge_by(policy.rule_set().taking_effect(scene), scene.call)
+}
+
+/// The judgement when exactly these rules take effect.
+pub(crate) fn judge_by(rules: TakingEffect, call: &ToolCall) -> Judgement {
+    let (ruling, reason, next_steps) = rule_on(&rules.enforced, call);
+    let counted = (!rules.shadow.is_empty()).then(|| rule_on(&rules.all(), call).0);
     Judgement {
-        hits: rules.into_iter().map(RuleHit).collect(),
+        hits: rules.enforced.into_iter().map(RuleHit).collect(),
+        shadow: rules.shadow.into_iter().map(RuleHit).collect(),
+        shadow_verdict: counted.map(|ruling| ruling.verdict()),
         ruling,
         reason,
         next_steps,
@@ -295,7 +335,7 @@ fn rule_on(rules: &[Arc<Rule>], call: &ToolCall) -> (Ruling, Arc<str>, Vec<Strin
         );
         return (Ruling::Deny, Arc::clone(&rule.reason), vec![step]);
     }
-    let offered: Offered<'_> = rules.iter().filter_map(|rule| offer(rule)).collect();
+    let offered = offers(rules);
     match (resolve(offered, call), strictest) {
         (Err(shortfall), _) => (
             Ruling::Deny,
@@ -316,9 +356,19 @@ fn rule_on(rules: &[Arc<Rule>], call: &ToolCall) -> (Ruling, Arc<str>, Vec<Strin
     }
 }
 
-fn offer(rule: &Rule) -> Option<&Arc<Profile>> {
-    match &rule.effect {
-        Effect::Allow(profile) => Some(profile),
+/// What the allows among the rules offer, each lowered by its own obligations and by those of every
+/// hold.
+fn offers(rules: &[Arc<Rule>]) -> Offered<'_> {
+    let held = rules
+        .iter()
+        .filter(|rule| rule.effect() == Verdict::Hold)
+        .fold(Limits::UNBOUNDED, |all, hold| all.lowered(&hold.ceiling));
+    let offers = rules.iter().filter_map(|rule| match &rule.effect {
+        Effect::Allow(profile) => Some(Offer {
+            profile,
+            limits: profile.limits().lowered(&rule.ceiling).lowered(&held),
+        }),
         Effect::Hold | Effect::Deny => None,
-    }
+    });
+    offers.collect()
 }

@@ -11,17 +11,24 @@ use serde_json::Value;
 
 use crate::call::ToolCall;
 use crate::condition::{Clause, Truth};
+use crate::context::{Context, Scene};
 use crate::decide::{Judgement, Ruling, judge};
 use crate::fact::Fact;
+use crate::file::Mode;
 use crate::policy::Policy;
 use crate::rule::Rule;
+use crate::text::quote_all;
 use crate::verdict::Verdict;
+use crate::when::{Test, When};
 
 /// The characters of one text that an explanation shows.
 const MAX_SHOWN_CHARS: usize = 200;
 
 /// The facts that an explanation shows: a person reads them.
 const MAX_SHOWN_FACTS: usize = 200;
+
+/// The path of the fact that tells one kind of call from another.
+const TOOL: &str = "tool";
 
 /// Everything that led to a verdict.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -55,6 +62,32 @@ pub struct RuleExplanation {
     pub takes_effect: bool,
     /// Every condition of `match` and `unless`.
     pub conditions: Vec<ConditionExplanation>,
+    /// The rule's `when`, if it has one.
+    pub when: Option<WhenExplanation>,
+    /// Whether its effect counts.
+    pub mode: Mode,
+    /// Whether it has expired; unknown when the time is not known.
+    pub expired: Truth,
+}
+
+/// What a `when` made of the call.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct WhenExplanation {
+    /// The expression, with all its parentheses.
+    pub text: String,
+    /// What is known of it.
+    pub truth: Truth,
+    /// Its questions, in the order of the text.
+    pub tests: Vec<TestExplanation>,
+}
+
+/// One question of a `when`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TestExplanation {
+    /// The question.
+    pub text: String,
+    /// What is known of it.
+    pub truth: Truth,
 }
 
 /// What one condition made of the call.
@@ -89,15 +122,28 @@ pub struct Nearest {
     pub id: String,
     /// The conditions that kept it from taking effect.
     pub differs: Vec<ConditionExplanation>,
+    /// Its `when`, if that kept it from taking effect.
+    pub when: Option<WhenExplanation>,
+    /// Whether it has expired, or may have.
+    pub expired: Truth,
+    /// The holds and denies that would stand in the way even if it took effect, by id.
+    pub still: Vec<String>,
 }
 
-/// Explains what a policy makes of a call.
+/// Explains what a policy makes of a call, without a word about the world, as [`crate::decide`].
 #[must_use]
 pub fn explain(policy: &Policy, call: &ToolCall) -> Explanation {
-    let judgement = judge(policy, call);
+    explain_at(policy, &Context::default(), call)
+}
+
+/// Explains what a policy makes of a call in the world that `context` tells of.
+#[must_use]
+pub fn explain_at(policy: &Policy, context: &Context, call: &ToolCall) -> Explanation {
+    let scene = Scene { call, context };
+    let judgement = judge(policy, scene);
     let rules: Vec<RuleExplanation> = policy
         .rules()
-        .map(|rule| explain_rule(rule, call))
+        .map(|rule| explain_rule(rule, scene))
         .collect();
     Explanation {
         policy: policy.name().to_owned(),
@@ -118,33 +164,51 @@ fn run(judgement: &Judgement) -> Option<String> {
     }
 }
 
-fn explain_rule(rule: &Rule, call: &ToolCall) -> RuleExplanation {
+fn explain_rule(rule: &Rule, scene: Scene<'_>) -> RuleExplanation {
     let matches = rule.matches.iter().map(|clause| (Part::Match, clause));
     let unless = rule.unless.iter().map(|clause| (Part::Unless, clause));
     RuleExplanation {
         id: rule.id().to_owned(),
         effect: rule.effect(),
-        takes_effect: rule.takes_effect(call),
+        takes_effect: rule.takes_effect(scene),
         conditions: matches
             .chain(unless)
-            .map(|(part, clause)| explain_clause(part, clause, call))
+            .map(|(part, clause)| explain_clause(part, clause, scene))
             .collect(),
+        when: rule.when.as_ref().map(|when| explain_when(when, scene)),
+        mode: rule.mode(),
+        expired: rule.lives(scene.context).negate(),
     }
 }
 
-fn explain_clause(part: Part, clause: &Clause, call: &ToolCall) -> ConditionExplanation {
+fn explain_when(when: &When, scene: Scene<'_>) -> WhenExplanation {
+    let explain_test = |test: &Test| TestExplanation {
+        text: test.to_string(),
+        truth: test.truth(scene),
+    };
+    WhenExplanation {
+        text: when.to_string(),
+        truth: when.truth(scene),
+        tests: when.tests().into_iter().map(explain_test).collect(),
+    }
+}
+
+fn explain_clause(part: Part, clause: &Clause, scene: Scene<'_>) -> ConditionExplanation {
     ConditionExplanation {
         part,
         fact: clause.fact.to_string(),
-        condition: clause.source.to_string(),
-        value: shown_fact(clause.fact.find(call)),
-        truth: clause.truth(call),
+        condition: clause.words(),
+        value: shown_fact(clause.fact.find(scene)),
+        truth: clause.truth(scene),
     }
 }
 
 /// None when an allow took effect: then nothing is missing.
 fn nearest(rules: &[RuleExplanation]) -> Option<Nearest> {
-    let allows = || rules.iter().filter(|rule| rule.effect == Verdict::Allow);
+    let allows = || {
+        let counting = rules.iter().filter(|rule| rule.mode == Mode::Enforce);
+        counting.filter(|rule| rule.effect == Verdict::Allow)
+    };
     if allows().any(|rule| rule.takes_effect) {
         return None;
     }
@@ -156,8 +220,30 @@ fn nearest(rules: &[RuleExplanation]) -> Option<Nearest> {
             .filter(|c| keeps_back(c))
             .cloned()
             .collect(),
+        when: rule.when.clone().filter(|when| when.truth != Truth::True),
+        expired: rule.expired,
+        still: in_the_way(rules),
     });
-    differing.min_by_key(|nearest| nearest.differs.len())
+    differing.min_by_key(Nearest::distance)
+}
+
+fn in_the_way(rules: &[RuleExplanation]) -> Vec<String> {
+    let strict = rules.iter().filter(|rule| match rule.effect {
+        Verdict::Allow => false,
+        Verdict::Hold | Verdict::Deny => rule.takes_effect && rule.mode == Mode::Enforce,
+    });
+    strict.map(|rule| rule.id.clone()).collect()
+}
+
+impl Nearest {
+    /// How many things would have to be otherwise. Another tool makes another call, so an allow for
+    /// it is further away than any for this one.
+    fn distance(&self) -> (bool, usize) {
+        let tool = self.differs.iter().any(|condition| condition.fact == TOOL);
+        let expired = usize::from(self.expired != Truth::False);
+        let count = self.differs.len() + usize::from(self.when.is_some()) + expired;
+        (tool, count)
+    }
 }
 
 fn keeps_back(condition: &ConditionExplanation) -> bool {
@@ -249,20 +335,22 @@ impl fmt::Display for RuleExplanation {
         } else {
             "does not match"
         };
-        writeln!(f, "  {} ({}) {outcome}", self.id, self.effect)?;
+        let mode = match self.mode {
+            Mode::Enforce => "",
+            Mode::Shadow => ", shadow",
+        };
+        writeln!(f, "  {} ({}{mode}) {outcome}", self.id, self.effect)?;
         self.conditions
             .iter()
-            .try_for_each(|condition| writeln!(f, "    {condition}"))
+            .try_for_each(|condition| writeln!(f, "    {condition}"))?;
+        self.when.iter().try_for_each(|when| write!(f, "{when}"))?;
+        write_expired(f, self.expired, "    ")
     }
 }
 
 impl fmt::Display for ConditionExplanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let truth = match self.truth {
-            Truth::True => "yes",
-            Truth::False => "no",
-            Truth::Unknown => "cannot be told",
-        };
+        let truth = in_words(self.truth);
         let part = match self.part {
             Part::Match => "",
             Part::Unless => "unless ",
@@ -275,11 +363,45 @@ impl fmt::Display for ConditionExplanation {
     }
 }
 
+fn in_words(truth: Truth) -> &'static str {
+    match truth {
+        Truth::True => "yes",
+        Truth::False => "no",
+        Truth::Unknown => "cannot be told",
+    }
+}
+
+fn write_expired(f: &mut fmt::Formatter<'_>, expired: Truth, margin: &str) -> fmt::Result {
+    match expired {
+        Truth::False => Ok(()),
+        Truth::True => writeln!(f, "{margin}expired"),
+        Truth::Unknown => writeln!(f, "{margin}expired: cannot be told without the time"),
+    }
+}
+
+/// The expression, and below it each question, when there are several.
+impl fmt::Display for WhenExplanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "    when {}: {}", self.text, in_words(self.truth))?;
+        let several = self.tests.iter().filter(|_| self.tests.len() > 1);
+        several
+            .into_iter()
+            .try_for_each(|test| writeln!(f, "      {}: {}", test.text, in_words(test.truth)))
+    }
+}
+
 impl fmt::Display for Nearest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "nearest allow: {}, kept back by", self.id)?;
         self.differs
             .iter()
-            .try_for_each(|condition| writeln!(f, "  {condition}"))
+            .try_for_each(|condition| writeln!(f, "  {condition}"))?;
+        self.when.iter().try_for_each(|when| write!(f, "{when}"))?;
+        write_expired(f, self.expired, "  ")?;
+        let still = self.still.iter().map(String::as_str);
+        match self.still.is_empty() {
+            true => Ok(()),
+            false => writeln!(f, "  even then in the way: {}", quote_all(still)),
+        }
     }
 }

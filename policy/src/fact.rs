@@ -1,15 +1,16 @@
 //! Facts of a call, and the paths by which rules name them.
 //!
-//! Today a call's facts are its parts: `tool`, `principal`, `session` and everything under
-//! `arguments`. Analyses add further roots here; rules do not change for it. Looking up a fact
-//! never fails: it is there, or absent, or its way is blocked by something that is no object.
+//! Facts are a call's parts (`tool`, `principal`, `session` and everything under `arguments`), the
+//! time, and the session's state. Looking up a fact never fails: it is there, or absent, or its
+//! way is blocked, because it leads through something that is no object or nobody handed it in.
 
 use std::fmt;
 
-use serde_json::{Number, Value};
+use serde_json::Value;
 use thiserror::Error;
 
-use crate::call::ToolCall;
+use crate::condition::Num;
+use crate::context::{Scene, SessionPart, TimePart};
 use crate::text::quote;
 
 /// Keys in a path: as deep as a call's arguments can be.
@@ -24,19 +25,22 @@ pub(crate) enum FactPath {
     Session,
     /// The keys below `arguments`; none for the whole.
     Arguments(Vec<String>),
+    Time(TimePart),
+    SessionState(SessionPart),
 }
 
 /// What a path finds in a call.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Fact<'a> {
     Text(&'a str),
-    Number(&'a Number),
+    Number(Num),
     Bool(bool),
     /// Null, an array or an object: nothing that a condition compares with.
     Other(&'a Value),
     /// The call has no such fact.
     Absent,
-    /// A key on the way stands on something that is no object, so the question has no answer.
+    /// The question has no answer: a key on the way stands on something that is no object, or
+    /// nobody handed in the time or the session's state.
     Blocked,
 }
 
@@ -44,7 +48,7 @@ pub(crate) enum Fact<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum FactError {
     /// The first word is no root of facts.
-    #[error("{} is not a fact; facts are `tool`, `principal`, `session`, `arguments` and `arguments.KEY…`", quote(.0))]
+    #[error("{} is not a fact; facts are `tool`, `principal`, `session`, `arguments`, `arguments.KEY…`, `time.…` and `session.…`", quote(.0))]
     UnknownRoot(String),
     /// Not `KEY.KEY."other key"`.
     #[error("{} is not a path of keys; write `arguments.key` and put keys with other characters in double quotes", quote(.0))]
@@ -74,33 +78,47 @@ impl FactPath {
                         Ok(Self::Arguments(keys))
                     }
                 }),
-            _ => Err(FactError::UnknownRoot(text.to_owned())),
+            _ => of_world(text).ok_or_else(|| FactError::UnknownRoot(text.to_owned())),
         }
     }
 
-    pub(crate) fn find<'a>(&self, call: &'a ToolCall) -> Fact<'a> {
+    pub(crate) fn find<'a>(&self, scene: Scene<'a>) -> Fact<'a> {
         match self {
-            Self::Tool => Fact::Text(call.tool()),
-            Self::Principal => Fact::Text(call.principal()),
-            Self::Session => call.session().map_or(Fact::Absent, Fact::Text),
-            Self::Arguments(keys) => find_below(call.arguments(), keys),
+            Self::Tool => Fact::Text(scene.call.tool()),
+            Self::Principal => Fact::Text(scene.call.principal()),
+            Self::Session => scene.call.session().map_or(Fact::Absent, Fact::Text),
+            Self::Arguments(keys) => find_below(scene.call.arguments(), keys),
+            Self::Time(part) => part.find(scene.context),
+            Self::SessionState(part) => part.find(scene),
         }
     }
 
     /// Facts that are text in every call, so that a number can never equal them.
     pub(crate) fn is_always_text(&self) -> bool {
         match self {
-            Self::Tool | Self::Principal | Self::Session => true,
-            Self::Arguments(_) => false,
+            Self::Tool | Self::Principal | Self::Session | Self::Time(TimePart::Weekday) => true,
+            Self::Arguments(_) | Self::Time(_) | Self::SessionState(_) => false,
+        }
+    }
+
+    /// Facts that are a number wherever they are there.
+    pub(crate) fn is_always_number(&self) -> bool {
+        match self {
+            Self::Time(TimePart::Weekday)
+            | Self::Tool
+            | Self::Principal
+            | Self::Session
+            | Self::Arguments(_) => false,
+            Self::Time(_) | Self::SessionState(_) => true,
         }
     }
 
     /// Facts that every call has.
     pub(crate) fn is_always_there(&self) -> bool {
         match self {
-            Self::Tool | Self::Principal => true,
+            Self::Tool | Self::Principal | Self::Time(_) => true,
             Self::Arguments(keys) => keys.is_empty(),
-            Self::Session => false,
+            Self::Session | Self::SessionState(_) => false,
         }
     }
 }
@@ -111,6 +129,8 @@ impl fmt::Display for FactPath {
             Self::Tool => f.write_str("tool"),
             Self::Principal => f.write_str("principal"),
             Self::Session => f.write_str("session"),
+            Self::Time(part) => f.write_str(name_in(&TimePart::ALL, part)),
+            Self::SessionState(part) => f.write_str(name_in(&SessionPart::ALL, part)),
             Self::Arguments(keys) => {
                 f.write_str("arguments")?;
                 keys.iter().try_for_each(|key| match is_bare(key) {
@@ -126,7 +146,7 @@ impl<'a> Fact<'a> {
     pub(crate) fn of_value(value: &'a Value) -> Self {
         match value {
             Value::String(text) => Self::Text(text),
-            Value::Number(number) => Self::Number(number),
+            Value::Number(number) => Num::of_json(number).map_or(Self::Other(value), Self::Number),
             Value::Bool(truth) => Self::Bool(*truth),
             Value::Null | Value::Array(_) | Value::Object(_) => Self::Other(value),
         }
@@ -136,12 +156,26 @@ impl<'a> Fact<'a> {
     pub(crate) fn to_value(self) -> Option<Value> {
         match self {
             Self::Text(text) => Some(Value::from(text)),
-            Self::Number(number) => Some(Value::from(number.clone())),
+            Self::Number(number) => Some(number.to_value()),
             Self::Bool(truth) => Some(Value::from(truth)),
             Self::Other(value) => Some(value.clone()),
             Self::Absent | Self::Blocked => None,
         }
     }
+}
+
+fn of_world(text: &str) -> Option<FactPath> {
+    let named = |(name, _): &&(&str, _)| *name == text;
+    let time = TimePart::ALL.iter().find(named);
+    let named = |(name, _): &&(&str, _)| *name == text;
+    let session = SessionPart::ALL.iter().find(named);
+    time.map(|(_, part)| FactPath::Time(*part))
+        .or_else(|| session.map(|(_, part)| FactPath::SessionState(*part)))
+}
+
+fn name_in<T: PartialEq>(all: &[(&'static str, T)], wanted: &T) -> &'static str {
+    let found = all.iter().find(|(_, part)| part == wanted);
+    found.map_or("", |(name, _)| name)
 }
 
 fn find_below<'a>(root: &'a Value, keys: &[String]) -> Fact<'a> {
@@ -208,6 +242,8 @@ fn quoted_key(text: &str) -> Option<(String, &str)> {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::call::ToolCall;
+    use crate::context::Context;
     use serde_json::json;
 
     #[test]
@@ -217,6 +253,8 @@ mod tests {
             "principal",
             "session",
             "arguments",
+            "time.hour",
+            "session.calls",
             "arguments.a",
             "arguments.a.b-c._d",
             r#"arguments."a.b".c"#,
@@ -229,7 +267,15 @@ mod tests {
 
     #[test]
     fn paths_refused() {
-        for text in ["", "argument.a", "tool.a", "Tool", "session."] {
+        for text in [
+            "",
+            "argument.a",
+            "tool.a",
+            "Tool",
+            "session.",
+            "session.call",
+            "time",
+        ] {
             assert!(
                 matches!(FactPath::parse(text), Err(FactError::UnknownRoot(_))),
                 "{text}"
@@ -263,7 +309,12 @@ mod tests {
             None,
         )
         .unwrap();
-        let find = |path: &str| FactPath::parse(path).unwrap().find(&call);
+        let context = Context::default();
+        let scene = Scene {
+            call: &call,
+            context: &context,
+        };
+        let find = |path: &str| FactPath::parse(path).unwrap().find(scene);
         assert_eq!(find("arguments.a.b"), Fact::Text("x"));
         assert!(matches!(find(r#"arguments."a.b""#), Fact::Number(_)));
         assert_eq!(find("arguments.c"), Fact::Absent);

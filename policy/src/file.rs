@@ -5,12 +5,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 
-use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
+use toml::value::Datetime;
 
 use crate::verdict::Verdict;
 
@@ -22,14 +24,14 @@ pub(crate) enum ReadFault {
     /// Broken TOML, a wrong type, an unknown or a missing key.
     Toml(toml::de::Error),
     /// A format that this program does not know.
-    Version { found: String, offset: usize },
+    Version { found: String, span: Range<usize> },
 }
 
 impl ReadFault {
-    pub(crate) fn offset(&self) -> usize {
+    pub(crate) fn span(&self) -> Range<usize> {
         match self {
-            Self::Toml(error) => error.span().map_or(0, |span| span.start),
-            Self::Version { offset, .. } => *offset,
+            Self::Toml(error) => error.span().unwrap_or(0..0),
+            Self::Version { span, .. } => span.clone(),
         }
     }
 }
@@ -45,7 +47,7 @@ pub(crate) fn read_document<'a, T: Deserialize<'a>>(
     if let Some(other) = written.filter(|written| integer(written.get_ref()) != Some(version)) {
         return Err(ReadFault::Version {
             found: text.get(other.span()).unwrap_or_default().to_owned(),
-            offset: other.span().start,
+            span: other.span(),
         });
     }
     T::deserialize(toml::Deserializer::from(document)).map_err(ReadFault::Toml)
@@ -65,6 +67,10 @@ pub(crate) struct PolicyFile {
     pub(crate) name: Spanned<String>,
     #[serde(default)]
     pub(crate) doc: Option<String>,
+    #[serde(default)]
+    pub(crate) include: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(crate) lists: BTreeMap<String, Spanned<Vec<Scalar>>>,
     #[serde(default, rename = "rule")]
     pub(crate) rules: Vec<Spanned<RuleFile>>,
 }
@@ -84,6 +90,14 @@ pub(crate) struct RuleFile {
     pub(crate) matches: Spanned<ClausesFile>,
     #[serde(default)]
     pub(crate) unless: ClausesFile,
+    #[serde(default)]
+    pub(crate) when: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(crate) mode: Mode,
+    #[serde(default)]
+    pub(crate) expires: Option<Spanned<Datetime>>,
+    #[serde(default)]
+    pub(crate) obligations: Option<Spanned<ObligationsFile>>,
     pub(crate) reason: Spanned<String>,
     #[serde(default)]
     pub(crate) owner: Option<String>,
@@ -91,6 +105,44 @@ pub(crate) struct RuleFile {
     pub(crate) tags: Vec<String>,
     #[serde(default, rename = "test")]
     pub(crate) tests: Vec<Spanned<TestFile>>,
+}
+
+/// Whether a rule's effect counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// The rule takes part in the verdict.
+    #[default]
+    Enforce,
+    /// The rule is recorded where it would take effect, and changes no verdict.
+    Shadow,
+}
+
+/// What a rule asks for beside its effect.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ObligationsFile {
+    pub(crate) limits: CeilingsFile,
+}
+
+/// Limits that a rule lowers, by the names that a profile has for them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CeilingsFile {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) wall_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) memory_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) output_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) file_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) file_count: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) stdin_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) code_bytes: Option<u64>,
 }
 
 /// One `[[rule.test]]`.
@@ -102,6 +154,20 @@ pub(crate) struct TestFile {
     pub(crate) matches: Option<bool>,
     #[serde(default)]
     pub(crate) verdict: Option<Verdict>,
+    #[serde(default)]
+    pub(crate) now: Option<Spanned<Datetime>>,
+    #[serde(default)]
+    pub(crate) state: StateFile,
+}
+
+/// The state of the session in a test.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StateFile {
+    #[serde(default)]
+    pub(crate) calls: u64,
+    #[serde(default)]
+    pub(crate) age_s: u64,
 }
 
 /// The call of a test.
@@ -140,6 +206,12 @@ pub(crate) enum ConditionFile {
         max: Option<Scalar>,
     },
     Exists(bool),
+    /// Some element of an array.
+    Any(Box<ConditionFile>),
+    /// Every element of an array.
+    All(Box<ConditionFile>),
+    /// One of a named list; becomes an [`Self::AnyOf`] before it is compiled.
+    List(String),
 }
 
 impl Scalar {
@@ -177,6 +249,9 @@ impl ConditionFile {
                 "max": max.as_ref().map(Scalar::to_value),
             }),
             Self::Exists(there) => json!({"exists": there}),
+            Self::Any(inner) => json!({"any": inner.meaning()}),
+            Self::All(inner) => json!({"all": inner.meaning()}),
+            Self::List(name) => json!({"list": name}),
         }
     }
 }
@@ -210,6 +285,9 @@ impl fmt::Display for ConditionFile {
             },
             Self::Exists(true) => f.write_str("exists"),
             Self::Exists(false) => f.write_str("does not exist"),
+            Self::Any(inner) => write!(f, "has an element that {inner}"),
+            Self::All(inner) => write!(f, "has only elements of which each {inner}"),
+            Self::List(name) => write!(f, "is in the list {}", crate::text::quote(name)),
         }
     }
 }
@@ -335,6 +413,9 @@ fn table_condition<'de, A: MapAccess<'de>>(
             max: Some(map.next_value()?),
         },
         "exists" => ConditionFile::Exists(map.next_value()?),
+        "any" => ConditionFile::Any(Box::new(map.next_value()?)),
+        "all" => ConditionFile::All(Box::new(map.next_value()?)),
+        "list" => ConditionFile::List(map.next_value()?),
         _ => return Err(A::Error::custom(UnknownCondition(word))),
     })
 }
@@ -377,7 +458,7 @@ impl fmt::Display for UnknownCondition<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "unknown condition {}; use equals, any_of, prefix, suffix, contains, glob, regex, min, max or exists, and put the path of a fact in quotes: \"arguments.key\" = …",
+            "unknown condition {}; use equals, any_of, prefix, suffix, contains, glob, regex, min, max, exists, any, all or list, and put the path of a fact in quotes: \"arguments.key\" = …",
             crate::text::quote(self.0)
         )
     }

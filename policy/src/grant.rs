@@ -132,20 +132,28 @@ impl Shortfall {
     }
 }
 
-/// The profiles that matching allow rules offer; rarely more than four.
-pub(crate) type Offered<'a> = SmallVec<[&'a Arc<Profile>; 4]>;
+/// What one matching allow rule offers: a profile, and its limits as far as the rule lowers them.
+#[derive(Clone, Copy)]
+pub(crate) struct Offer<'a> {
+    pub(crate) profile: &'a Arc<Profile>,
+    pub(crate) limits: Limits,
+}
 
-/// Chooses the profile with least authority that the call fits into. One more offer can only help:
+/// Rarely more than four.
+pub(crate) type Offered<'a> = SmallVec<[Offer<'a>; 4]>;
+
+/// Chooses the offer with least authority that the call fits into: by the rank of its profile, then
+/// by its limits in their order. One more offer can only help:
 /// a profile that does not fit is passed over while there is another.
 pub(crate) fn resolve(mut offered: Offered<'_>, call: &ToolCall) -> Result<Grant, Shortfall> {
     if offered.is_empty() {
         return Err(Shortfall::NoProfile);
     }
-    offered.sort_unstable_by_key(|profile| profile.rank());
+    offered.sort_unstable_by_key(|offer| (offer.profile.rank(), offer.limits));
     let wanted = Wanted::of(call)?;
     let mut closest = None;
-    for profile in offered.iter().filter(|profile| wanted.names(profile)) {
-        match wanted.fit(profile) {
+    for offer in offered.iter().filter(|offer| wanted.names(offer.profile)) {
+        match wanted.fit(*offer) {
             Ok(grant) => return Ok(grant),
             Err(shortfall) => closest = Some(closer(closest, shortfall)),
         }
@@ -205,8 +213,8 @@ impl<'a> Wanted<'a> {
         self.profile.is_none_or(|name| name == profile.name())
     }
 
-    fn not_offered(&self, offered: &[&Arc<Profile>]) -> Shortfall {
-        let mut names: Vec<&str> = offered.iter().map(|profile| profile.name()).collect();
+    fn not_offered(&self, offered: &[Offer<'_>]) -> Shortfall {
+        let mut names: Vec<&str> = offered.iter().map(|offer| offer.profile.name()).collect();
         names.dedup();
         Shortfall::ProfileNotOffered {
             asked: self.profile.unwrap_or_default().to_owned(),
@@ -214,8 +222,11 @@ impl<'a> Wanted<'a> {
         }
     }
 
-    fn fit(&self, profile: &Arc<Profile>) -> Result<Grant, Shortfall> {
-        let most = *profile.limits();
+    fn fit(&self, offer: Offer<'_>) -> Result<Grant, Shortfall> {
+        let Offer {
+            profile,
+            limits: most,
+        } = offer;
         let fit = |key, asked, max| fit_limit(key, asked, max, profile);
         let grant = Grant {
             runtime: self.runtime(profile)?,

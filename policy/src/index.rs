@@ -81,10 +81,14 @@ impl Index {
 /// The tools that a rule is for, each once; none when it names them otherwise than one by one.
 fn tools(rule: &Rule) -> Option<Vec<&str>> {
     let clause = rule.matches.iter().find(|c| *c.fact == FactPath::Tool)?;
-    let Condition::AnyOf(scalars) = &clause.condition else {
+    let Condition::AnyOf(values) = &clause.condition else {
         return None;
     };
-    let mut tools: Vec<&str> = scalars.iter().filter_map(Scalar::as_text).collect();
+    let mut tools: Vec<&str> = values
+        .as_slice()
+        .iter()
+        .filter_map(Scalar::as_text)
+        .collect();
     tools.sort_unstable();
     tools.dedup();
     Some(tools)
@@ -115,8 +119,11 @@ enum Key<'a> {
 
 /// None for what can hold without the fact, and for facts that are not looked up.
 fn key_of(clause: &Clause) -> Option<Key<'_>> {
+    if !is_filed(&clause.fact) {
+        return None;
+    }
     match (&clause.condition, &clause.source) {
-        (Condition::AnyOf(scalars), _) => Some(Key::Values(scalars)),
+        (Condition::AnyOf(values), _) => Some(Key::Values(values.as_slice())),
         (Condition::Prefix(prefix), _) => Some(Key::Prefix(prefix)),
         (Condition::Glob(_), ConditionFile::Glob(glob)) => Some(prefix_of(glob)),
         (Condition::Exists(false), _) => None,
@@ -125,7 +132,18 @@ fn key_of(clause: &Clause) -> Option<Key<'_>> {
         | (Condition::Contains(_), _)
         | (Condition::Glob(_), _)
         | (Condition::Regex(_), _)
-        | (Condition::Range { .. }, _) => Some(Key::Present),
+        | (Condition::Range { .. }, _)
+        | (Condition::Any(_), _)
+        | (Condition::All(_), _) => Some(Key::Present),
+    }
+}
+
+/// The time and a session's state are the same for most calls: rules on them are told apart by
+/// their other conditions.
+fn is_filed(fact: &FactPath) -> bool {
+    match fact {
+        FactPath::Tool | FactPath::Principal | FactPath::Session | FactPath::Arguments(_) => true,
+        FactPath::Time(_) | FactPath::SessionState(_) => false,
     }
 }
 
@@ -172,14 +190,15 @@ impl Group {
 
     fn file(&mut self, entry: Entry<'_>, clause: &Clause) {
         let values = match &*clause.fact {
-            FactPath::Tool => &mut self.tool,
-            FactPath::Principal => &mut self.principal,
-            FactPath::Session => &mut self.session,
-            FactPath::Arguments(keys) => self.arguments.at_or_new(keys, entry.number),
+            FactPath::Tool => Some(&mut self.tool),
+            FactPath::Principal => Some(&mut self.principal),
+            FactPath::Session => Some(&mut self.session),
+            FactPath::Arguments(keys) => Some(self.arguments.at_or_new(keys, entry.number)),
+            FactPath::Time(_) | FactPath::SessionState(_) => None,
         };
-        match key_of(clause) {
-            Some(key) => values.file(entry, &key),
-            None => self.always.push(entry.number),
+        match (values, key_of(clause)) {
+            (Some(values), Some(key)) => values.file(entry, &key),
+            (None, _) | (_, None) => self.always.push(entry.number),
         }
     }
 
@@ -200,6 +219,7 @@ impl Group {
             FactPath::Principal => Some(&self.principal),
             FactPath::Session => Some(&self.session),
             FactPath::Arguments(keys) => self.arguments.at(keys),
+            FactPath::Time(_) | FactPath::SessionState(_) => None,
         }
     }
 
@@ -366,8 +386,9 @@ impl Values {
             .for_each(&mut *found);
         match fact {
             Fact::Text(text) => self.visit_text(text, found),
-            Fact::Number(number) => Num::of_json(number)
-                .and_then(|number| self.numbers.get(&NumberKey::of(number)))
+            Fact::Number(number) => self
+                .numbers
+                .get(&NumberKey::of(number))
                 .into_iter()
                 .flatten()
                 .copied()

@@ -33,36 +33,58 @@
 //! ```
 
 mod call;
+mod compile;
 mod condition;
+mod context;
+mod cover;
 mod decide;
 mod digest;
 mod explain;
 mod fact;
+mod fault;
 mod file;
 mod grant;
+mod include;
 mod index;
 pub mod json;
 mod lint;
+mod moment;
+mod mutate;
 mod policy;
 mod profile;
 mod rule;
 pub mod shipped;
+mod source;
+mod testing;
 mod text;
 mod verdict;
+mod when;
 
 pub use call::{
     ANONYMOUS, CallError, CallId, CallIdError, MAX_NAME_BYTES, MAX_TOOL_BYTES, ToolCall,
 };
 pub use condition::{ConditionError, MAX_SEARCHED_BYTES, Truth};
-pub use decide::{Decision, Permit, Refusal, RuleHit, decide};
-pub use explain::{ConditionExplanation, Explanation, Nearest, Part, RuleExplanation, explain};
+pub use context::{Context, SessionState};
+pub use decide::{Decision, Permit, Refusal, RuleHit, decide, decide_at};
+pub use explain::{
+    ConditionExplanation, Explanation, Nearest, Part, RuleExplanation, TestExplanation,
+    WhenExplanation, explain, explain_at,
+};
 pub use fact::FactError;
+pub use fault::{Fault, LoadError, Problem};
+pub use file::Mode;
 pub use grant::{CODE_TOOL, Grant};
+pub use include::{MAX_FILES, MAX_POLICY_BYTES, Texts};
 pub use lint::{Doubt, Warning};
-pub use policy::{Fault, LoadError, MAX_ID_BYTES, MAX_POLICY_BYTES, Policy, Problem};
+pub use moment::MomentError;
+pub use mutate::{CaughtBy, Change, Mutant, mutate};
+pub use policy::{MAX_ID_BYTES, Policy};
 pub use profile::{
     Backend, Landlock, Layer, Layers, LimitReason, Limits, Profile, ProfileError, ProfileFault,
     Profiles, RequiredLayer, Seccomp,
 };
 pub use rule::Rule;
+pub use source::Place;
+pub use testing::{ConditionCoverage, RuleCoverage, TestCase, TestReport, test_policy};
 pub use verdict::Verdict;
+pub use when::{WhenError, WhenFault};

@@ -7,19 +7,21 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::condition::{Clause, Truth};
-use crate::fact::{Fact, FactPath};
-use crate::file::{ConditionFile, Scalar};
+use crate::cover::{covers, excludes_itself, replaces};
+use crate::fact::FactPath;
+use crate::file::ConditionFile;
 use crate::grant::CODE_TOOL;
 use crate::index::Group;
+use crate::moment::moment_text;
 use crate::rule::{Rule, RuleSet};
+use crate::source::{Place, render};
 use crate::text::{quote, quote_all};
 use crate::verdict::Verdict;
 
 /// One warning on a policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
-    line: usize,
+    place: Place,
     rule: Option<String>,
     what: Doubt,
 }
@@ -33,10 +35,34 @@ pub enum Doubt {
     NoTests,
     /// The rule has tests, but takes effect in none of them.
     NeverMatchedInTests,
+    /// The rule has expired: an allow no longer matches, a hold or deny is due for a look.
+    Expired {
+        /// When.
+        at: String,
+        /// What the rule says.
+        effect: Verdict,
+    },
     /// Whatever the allow matches, this deny matches too.
     AlwaysDenied {
         /// The id of the deny.
         by: String,
+    },
+    /// Without the rule every verdict would be the same: another takes effect wherever it does.
+    Shadowed {
+        /// The id of the other.
+        by: String,
+        /// What the other says.
+        effect: Verdict,
+    },
+    /// An exception holds wherever a condition of the rule does, so it never takes effect.
+    ExcludesItself {
+        /// The fact that both are on.
+        fact: String,
+    },
+    /// The rule searches the text of a program.
+    RawText {
+        /// The fact that holds the program.
+        fact: String,
     },
     /// The allow is for a tool that no sandbox runs.
     NothingRuns {
@@ -56,13 +82,32 @@ impl Warning {
     /// The line, from 1.
     #[must_use]
     pub fn line(&self) -> usize {
-        self.line
+        self.place.line()
+    }
+
+    /// Where it stands.
+    #[must_use]
+    pub fn place(&self) -> &Place {
+        &self.place
     }
 
     /// The id of the rule that it is about; none when it is about the whole policy.
     #[must_use]
     pub fn rule(&self) -> Option<&str> {
         self.rule.as_deref()
+    }
+
+    /// Several lines for a terminal: the message, the place, the line, a caret.
+    #[must_use]
+    pub fn report(&self) -> String {
+        render("warning", &self.message(), &self.place)
+    }
+
+    fn message(&self) -> String {
+        match &self.rule {
+            Some(rule) => format!("rule {}: {}", quote(rule), self.what),
+            None => self.what.to_string(),
+        }
     }
 
     /// What is doubtful.
@@ -75,11 +120,7 @@ impl Warning {
 /// `LINE: rule ID: what is doubtful`.
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.line)?;
-        if let Some(rule) = &self.rule {
-            write!(f, "rule {}: ", quote(rule))?;
-        }
-        write!(f, "{}", self.what)
+        write!(f, "{}: {}", self.line(), self.message())
     }
 }
 
@@ -95,10 +136,39 @@ impl fmt::Display for Doubt {
             Self::NeverMatchedInTests => {
                 f.write_str("the rule takes effect in none of its tests; add a call that it is for")
             }
+            Self::Expired {
+                at,
+                effect: Verdict::Allow,
+            } => write!(
+                f,
+                "expired at {at} and no longer allows anything; renew or remove it"
+            ),
+            Self::Expired {
+                at,
+                effect: effect @ (Verdict::Hold | Verdict::Deny),
+            } => write!(
+                f,
+                "expired at {at}; a {effect} stays in force until it is removed, so look at it again"
+            ),
             Self::AlwaysDenied { by } => write!(
                 f,
                 "this allow never wins: rule {} denies all that it matches; narrow one of them",
                 quote(by)
+            ),
+            Self::Shadowed { by, effect } => write!(
+                f,
+                "the rule changes nothing: the {effect} {} takes effect wherever it does; remove one of them",
+                quote(by)
+            ),
+            Self::ExcludesItself { fact } => write!(
+                f,
+                "the rule never takes effect: its `unless` on {} holds wherever its `match` does; correct one of them",
+                quote(fact)
+            ),
+            Self::RawText { fact } => write!(
+                f,
+                "the rule searches the text of a program in {}, which is easily written otherwise; let the sandbox contain it",
+                quote(fact)
             ),
             Self::NothingRuns { tools } => write!(
                 f,
@@ -114,75 +184,96 @@ impl fmt::Display for Doubt {
 }
 
 /// All warnings, in the order of the file.
-pub(crate) fn warnings(rules: &RuleSet) -> Vec<Warning> {
-    let denies = Denies::of(rules);
-    let mut found: Vec<Warning> = rules
-        .iter()
-        .flat_map(|rule| doubts(rule, &denies))
-        .collect();
-    if rules.iter().next().is_none() {
-        found.push(Warning {
-            line: 1,
-            rule: None,
-            what: Doubt::NoRules,
-        });
-    }
-    found.sort_by_key(|warning| warning.line);
+pub(crate) fn warnings(rules: &RuleSet, start: Option<Place>) -> Vec<Warning> {
+    let filed = Filed::of(rules);
+    let mut found: Vec<Warning> = rules.iter().flat_map(|rule| doubts(rule, &filed)).collect();
+    let start = start.filter(|_| rules.iter().next().is_none());
+    found.extend(start.map(|place| Warning {
+        place,
+        rule: None,
+        what: Doubt::NoRules,
+    }));
+    found.sort_by_key(|warning| warning.place.span().start);
     found
 }
 
-fn doubts(rule: &Rule, denies: &Denies<'_>) -> Vec<Warning> {
+/// The rules that have expired, in the order of the file.
+pub(crate) fn expired(rules: &RuleSet, now_us: u64) -> Vec<Warning> {
+    let expired = rules.iter().filter_map(|rule| {
+        let at_us = rule.expires_us().filter(|at_us| *at_us <= now_us)?;
+        Some(Warning {
+            place: rule.place.clone(),
+            rule: Some(rule.id().to_owned()),
+            what: Doubt::Expired {
+                at: moment_text(at_us),
+                effect: rule.effect(),
+            },
+        })
+    });
+    expired.collect()
+}
+
+fn doubts(rule: &Rule, filed: &Filed<'_>) -> Vec<Warning> {
     let about_tests = match rule.tests.as_slice() {
         [] => Some(Doubt::NoTests),
-        tests if tests.iter().all(|test| !rule.takes_effect(&test.call)) => {
+        tests if tests.iter().all(|test| !rule.takes_effect(test.scene())) => {
             Some(Doubt::NeverMatchedInTests)
         }
         _ => None,
     };
     let all = [
         about_tests,
-        always_denied(rule, denies),
+        always_denied(rule, filed),
+        replaced(rule, filed),
+        excluded(rule),
+        raw_text(rule),
         nothing_runs(rule),
         no_runtime(rule),
     ];
     all.into_iter()
         .flatten()
         .map(|what| Warning {
-            line: rule.line,
+            place: rule.place.clone(),
             rule: Some(rule.id().to_owned()),
             what,
         })
         .collect()
 }
 
-/// The denies of a policy, filed so that those that can cover an allow are found without a look at
-/// all others.
-struct Denies<'a> {
+/// Rules of a policy, filed so that those that can cover another are found without a look at all.
+struct Filed<'a> {
     rules: &'a RuleSet,
-    group: Group,
+    allows: Group,
+    holds: Group,
+    denies: Group,
 }
 
-impl<'a> Denies<'a> {
+/// Rules with the same fact and no listed value between them can only be told apart one by one;
+/// beyond this many, the lint says less instead of taking long.
+const MAX_COMPARED: usize = 1_000;
+
+impl<'a> Filed<'a> {
     fn of(rules: &'a RuleSet) -> Self {
-        let numbered = rules.iter().enumerate();
-        let denies = numbered.filter(|(_, rule)| rule.effect() == Verdict::Deny);
+        let filed = |effect: Verdict| {
+            let numbered = rules.iter().enumerate();
+            Group::of(numbered.filter(|(_, rule)| rule.effect() == effect))
+        };
         Self {
-            group: Group::of(denies),
+            allows: filed(Verdict::Allow),
+            holds: filed(Verdict::Hold),
+            denies: filed(Verdict::Deny),
             rules,
         }
     }
 
-    /// The first, by id, that takes effect wherever the allow does.
-    fn covering(&self, allow: &Rule) -> Option<&'a Rule> {
+    /// The first, by id, of a group that stands in this relation to the rule.
+    fn first(&self, group: &Group, rule: &Rule, is: fn(&Rule, &Rule) -> bool) -> Option<&'a Rule> {
         let mut first = None;
-        self.group.following(&allow.matches, &mut |number| {
-            let sooner = first.is_none_or(|first| number < first);
-            if sooner
-                && self
-                    .rules
-                    .get(number)
-                    .is_some_and(|deny| covers(deny, allow))
-            {
+        let mut compared = 0;
+        group.following(&rule.matches, &mut |number| {
+            compared += 1;
+            let sooner = first.is_none_or(|first| number < first) && compared <= MAX_COMPARED;
+            if sooner && self.rules.get(number).is_some_and(|other| is(other, rule)) {
                 first = Some(number);
             }
         });
@@ -190,50 +281,68 @@ impl<'a> Denies<'a> {
     }
 }
 
-fn always_denied(rule: &Rule, denies: &Denies<'_>) -> Option<Doubt> {
+fn always_denied(rule: &Rule, filed: &Filed<'_>) -> Option<Doubt> {
     if rule.effect() != Verdict::Allow {
         return None;
     }
-    denies.covering(rule).map(|deny| Doubt::AlwaysDenied {
+    let deny = filed.first(&filed.denies, rule, covers)?;
+    Some(Doubt::AlwaysDenied {
         by: deny.id().to_owned(),
     })
 }
 
-/// Whether `deny` takes effect wherever `allow` does: each of its conditions follows from one of
-/// the allow's, and each of its exceptions is one of the allow's too.
-fn covers(deny: &Rule, allow: &Rule) -> bool {
-    let follows = |wanted: &Clause| {
-        allow
-            .matches
-            .iter()
-            .any(|given| given.fact == wanted.fact && implies(given, wanted))
+/// Of two rules that replace each other, the later one is said to be too much.
+fn replaced(rule: &Rule, filed: &Filed<'_>) -> Option<Doubt> {
+    let is = |other: &Rule, rule: &Rule| {
+        let another = other.id() != rule.id();
+        another && replaces(other, rule) && (other.id() < rule.id() || !replaces(rule, other))
     };
-    let excepted = |exception: &Clause| {
-        allow
-            .unless
-            .iter()
-            .any(|clause| clause.fact == exception.fact && clause.source == exception.source)
+    let groups: &[&Group] = match rule.effect() {
+        Verdict::Allow => &[&filed.allows],
+        Verdict::Hold => &[&filed.denies, &filed.holds],
+        Verdict::Deny => &[&filed.denies],
     };
-    deny.matches.iter().all(follows) && deny.unless.iter().all(excepted)
+    let by = groups
+        .iter()
+        .find_map(|group| filed.first(group, rule, is))?;
+    Some(Doubt::Shadowed {
+        by: by.id().to_owned(),
+        effect: by.effect(),
+    })
 }
 
-/// Whether every fact that `given` is true of is one that `wanted` is not false of.
-fn implies(given: &Clause, wanted: &Clause) -> bool {
-    if given.source == wanted.source {
-        return true;
-    }
-    match &given.source {
-        ConditionFile::AnyOf(scalars) => scalars
-            .iter()
-            .map(Scalar::to_value)
-            .all(|value| wanted.condition.truth(Fact::of_value(&value)) != Truth::False),
+fn excluded(rule: &Rule) -> Option<Doubt> {
+    excludes_itself(rule).map(|clause| Doubt::ExcludesItself {
+        fact: clause.fact.to_string(),
+    })
+}
+
+/// Facts whose text is a program: what it does is not what it contains.
+const PROGRAM_TEXTS: [&str; 2] = ["arguments.code", "arguments.command"];
+
+/// Reads programs as text: easily written otherwise, so such a rule keeps nobody out.
+fn raw_text(rule: &Rule) -> Option<Doubt> {
+    let clauses = rule.matches.iter().chain(&rule.unless);
+    let raw = clauses.filter(|clause| searches_text(&clause.source));
+    let facts = raw.map(|clause| clause.fact.to_string());
+    let fact = facts
+        .into_iter()
+        .find(|fact| PROGRAM_TEXTS.contains(&fact.as_str()))?;
+    Some(Doubt::RawText { fact })
+}
+
+fn searches_text(source: &ConditionFile) -> bool {
+    match source {
         ConditionFile::Prefix(_)
         | ConditionFile::Suffix(_)
         | ConditionFile::Contains(_)
         | ConditionFile::Glob(_)
-        | ConditionFile::Regex(_)
+        | ConditionFile::Regex(_) => true,
+        ConditionFile::Any(inner) | ConditionFile::All(inner) => searches_text(inner),
+        ConditionFile::AnyOf(_)
         | ConditionFile::Range { .. }
-        | ConditionFile::Exists(_) => false,
+        | ConditionFile::Exists(_)
+        | ConditionFile::List(_) => false,
     }
 }
 

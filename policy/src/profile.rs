@@ -55,7 +55,7 @@ pub enum Backend {
 
 /// The most that one call may use. In a profile: the ceiling; in a [`crate::Grant`]: what holds
 /// for the call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Limits {
     /// Wall-clock time from the start of the guest, in milliseconds.
     pub wall_ms: u64,
@@ -71,6 +71,45 @@ pub struct Limits {
     pub stdin_bytes: u64,
     /// The code of the call, in bytes.
     pub code_bytes: u64,
+}
+
+impl Limits {
+    /// What lowers nothing.
+    pub(crate) const UNBOUNDED: Self = Self {
+        wall_ms: u64::MAX,
+        memory_bytes: u64::MAX,
+        output_bytes: u64::MAX,
+        file_bytes: u64::MAX,
+        file_count: u64::MAX,
+        stdin_bytes: u64::MAX,
+        code_bytes: u64::MAX,
+    };
+
+    /// The lower of each.
+    pub(crate) fn lowered(&self, to: &Self) -> Self {
+        Self {
+            wall_ms: self.wall_ms.min(to.wall_ms),
+            memory_bytes: self.memory_bytes.min(to.memory_bytes),
+            output_bytes: self.output_bytes.min(to.output_bytes),
+            file_bytes: self.file_bytes.min(to.file_bytes),
+            file_count: self.file_count.min(to.file_count),
+            stdin_bytes: self.stdin_bytes.min(to.stdin_bytes),
+            code_bytes: self.code_bytes.min(to.code_bytes),
+        }
+    }
+
+    /// All of them with their names.
+    pub(crate) fn entries(&self) -> [(&'static str, u64); 7] {
+        [
+            ("wall_ms", self.wall_ms),
+            ("memory_bytes", self.memory_bytes),
+            ("output_bytes", self.output_bytes),
+            ("file_bytes", self.file_bytes),
+            ("file_count", self.file_count),
+            ("stdin_bytes", self.stdin_bytes),
+            ("code_bytes", self.code_bytes),
+        ]
+    }
 }
 
 /// One limit with the reason for its value, for people.
@@ -479,7 +518,7 @@ fn read(file: &str, text: &str) -> Result<Profile, ProfileError> {
         return Err(fail(1, ProfileFault::TooLong));
     }
     let read: ProfileFile = read_document(text, VERSION).map_err(|fault| {
-        let line = line_of(text, fault.offset());
+        let line = line_of(text, fault.span().start);
         match fault {
             ReadFault::Toml(error) => fail(line, ProfileFault::Toml(error.message().to_owned())),
             ReadFault::Version { found, .. } => fail(line, ProfileFault::Version(found)),

@@ -10,9 +10,13 @@ use smallvec::SmallVec;
 
 use crate::call::ToolCall;
 use crate::condition::{Clause, Truth};
+use crate::context::{Context, Scene};
+use crate::file::Mode;
 use crate::index::Index;
-use crate::profile::Profile;
+use crate::profile::{Limits, Profile};
+use crate::source::Place;
 use crate::verdict::Verdict;
+use crate::when::When;
 
 /// One rule of a policy.
 #[derive(Debug, Clone)]
@@ -21,10 +25,15 @@ pub struct Rule {
     pub(crate) effect: Effect,
     pub(crate) matches: Vec<Clause>,
     pub(crate) unless: Vec<Clause>,
+    pub(crate) when: Option<When>,
+    pub(crate) mode: Mode,
+    pub(crate) expires_us: Option<u64>,
+    /// What the rule lowers the limits to.
+    pub(crate) ceiling: Limits,
     pub(crate) reason: Arc<str>,
     pub(crate) owner: Option<String>,
     pub(crate) tags: Vec<String>,
-    pub(crate) line: usize,
+    pub(crate) place: Place,
     pub(crate) tests: Vec<RuleTest>,
 }
 
@@ -40,9 +49,19 @@ pub(crate) enum Effect {
 #[derive(Debug, Clone)]
 pub(crate) struct RuleTest {
     pub(crate) call: ToolCall,
+    pub(crate) context: Context,
     pub(crate) matches: Option<bool>,
     pub(crate) verdict: Option<Verdict>,
-    pub(crate) line: usize,
+    pub(crate) place: Place,
+}
+
+impl RuleTest {
+    pub(crate) fn scene(&self) -> Scene<'_> {
+        Scene {
+            call: &self.call,
+            context: &self.context,
+        }
+    }
 }
 
 impl Rule {
@@ -92,7 +111,25 @@ impl Rule {
     /// The line of the file that the rule begins on, from 1.
     #[must_use]
     pub fn line(&self) -> usize {
-        self.line
+        self.place.line()
+    }
+
+    /// Where the rule begins.
+    #[must_use]
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Whether the rule's effect counts, or is only recorded.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// When the rule expires, in microseconds since the beginning of 1970 in UTC.
+    #[must_use]
+    pub fn expires_us(&self) -> Option<u64> {
+        self.expires_us
     }
 
     /// How many cases the rule brings along.
@@ -102,30 +139,86 @@ impl Rule {
     }
 
     /// Whether the rule takes effect on a call. What is not known never helps the call: an allow
-    /// must be certain, a hold or deny must only be possible.
-    pub(crate) fn takes_effect(&self, call: &ToolCall) -> bool {
+    /// must be certain and not expired, a hold or deny must only be possible and goes on when it
+    /// has expired, because time alone must not loosen a policy.
+    pub(crate) fn takes_effect(&self, scene: Scene<'_>) -> bool {
         match self.effect {
-            Effect::Allow(_) => self.truth(call) == Truth::True,
-            Effect::Hold | Effect::Deny => self.truth(call) != Truth::False,
+            Effect::Allow(_) => {
+                self.truth(scene) == Truth::True && self.lives(scene.context) == Truth::True
+            }
+            Effect::Hold | Effect::Deny => self.truth(scene) != Truth::False,
         }
     }
 
-    /// All of `match` hold, and none of `unless`.
-    fn truth(&self, call: &ToolCall) -> Truth {
-        let matches = self.matches.iter().map(|clause| clause.truth(call));
-        let unless = self.unless.iter().map(|clause| clause.truth(call).negate());
-        Truth::all(matches.chain(unless))
+    /// Whether the rule has not expired yet; unknown without a time.
+    pub(crate) fn lives(&self, context: &Context) -> Truth {
+        match (self.expires_us, context.now_us) {
+            (None, _) => Truth::True,
+            (Some(expires_us), Some(now_us)) => Truth::of(now_us < expires_us),
+            (Some(_), None) => Truth::Unknown,
+        }
+    }
+
+    /// All of `match` hold, none of `unless`, and `when`.
+    fn truth(&self, scene: Scene<'_>) -> Truth {
+        let matches = self.matches.iter().map(|clause| clause.truth(scene));
+        let unless = self
+            .unless
+            .iter()
+            .map(|clause| clause.truth(scene).negate());
+        let when = self.when.iter().map(|when| when.truth(scene));
+        Truth::all(matches.chain(unless).chain(when))
     }
 }
 
 impl Clause {
-    pub(crate) fn truth(&self, call: &ToolCall) -> Truth {
-        self.condition.truth(self.fact.find(call))
+    pub(crate) fn truth(&self, scene: Scene<'_>) -> Truth {
+        self.condition.truth(self.fact.find(scene))
     }
 }
 
 /// Rules that take effect on one call: more than four of them is rare, so few calls allocate.
 pub(crate) type Found = SmallVec<[Arc<Rule>; 4]>;
+
+/// The rules that take effect on one call, by whether they count: the strictest first, then by id.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct TakingEffect {
+    pub(crate) enforced: Found,
+    pub(crate) shadow: Found,
+}
+
+impl TakingEffect {
+    pub(crate) fn add(&mut self, rule: &Arc<Rule>) {
+        match rule.mode {
+            Mode::Enforce => self.enforced.push(Arc::clone(rule)),
+            Mode::Shadow => self.shadow.push(Arc::clone(rule)),
+        }
+    }
+
+    /// The same with one rule changed; with none in its place when that does not take effect.
+    pub(crate) fn with(&self, rule: &Rule, changed: Option<&Arc<Rule>>) -> Self {
+        let others = self.enforced.iter().chain(&self.shadow);
+        let mut found = Self::default();
+        others
+            .filter(|other| other.id != rule.id)
+            .chain(changed)
+            .for_each(|rule| found.add(rule));
+        found.sort();
+        found
+    }
+
+    fn sort(&mut self) {
+        self.enforced.sort_unstable_by(|a, b| strictest_first(a, b));
+        self.shadow.sort_unstable_by(|a, b| strictest_first(a, b));
+    }
+
+    /// All together, as if the shadow rules counted.
+    pub(crate) fn all(&self) -> Found {
+        let mut all: Found = self.enforced.iter().chain(&self.shadow).cloned().collect();
+        all.sort_unstable_by(|a, b| strictest_first(a, b));
+        all
+    }
+}
 
 /// The rules of a policy, as they are matched.
 #[derive(Debug, Clone, Default)]
@@ -145,14 +238,16 @@ impl RuleSet {
         }
     }
 
-    /// The rules that take effect on a call: the strictest first, then by id.
-    pub(crate) fn taking_effect(&self, call: &ToolCall) -> Found {
-        let mut found = Found::new();
-        self.index.candidates(call, &mut |number| {
+    /// The rules that take effect on a call.
+    pub(crate) fn taking_effect(&self, scene: Scene<'_>) -> TakingEffect {
+        let mut found = TakingEffect::default();
+        self.index.candidates(scene.call, &mut |number| {
             let rule = self.rules.get(number);
-            found.extend(rule.filter(|rule| rule.takes_effect(call)).cloned());
+            rule.filter(|rule| rule.takes_effect(scene))
+                .into_iter()
+                .for_each(|rule| found.add(rule));
         });
-        found.sort_unstable_by(|a, b| strictest_first(a, b));
+        found.sort();
         found
     }
 

@@ -131,3 +131,43 @@ fn long_text_is_cut_for_reading_only() {
     );
     assert!(explanation.to_string().len() < 4_000);
 }
+
+/// The allow for another tool lacks one thing, the one for this tool two.
+#[test]
+fn an_allow_for_another_tool_is_never_the_nearest() {
+    let other = "[[rule]]\nid = \"a-other\"\neffect = \"allow\"\nrun = \"wide\"\nmatch = { tool = \"run_command\" }\nreason = \"r\"\n";
+    let policy = load(&format!("{other}{RULES}")).unwrap();
+    let call =
+        call(&json!({"tool": "execute_code", "principal": "eve", "arguments": {"language": "c"}}));
+    let nearest = explain(&policy, &call).nearest.unwrap();
+    assert_eq!(
+        (nearest.id.as_str(), nearest.differs.len()),
+        ("allow-ann", 2)
+    );
+}
+
+#[test]
+fn why_not_tells_what_is_in_the_way_even_then() {
+    let rule = |id: &str, effect: &str, more: &str| {
+        format!(
+            "[[rule]]\nid = \"{id}\"\neffect = \"{effect}\"\nmatch = {{ tool = \"execute_code\" }}\nreason = \"r\"\n{more}\n"
+        )
+    };
+    let strict = [
+        rule("deny", "deny", ""),
+        rule("hold", "hold", ""),
+        rule("shadow", "deny", "mode = \"shadow\""),
+    ];
+    let policy = load(&format!("{RULES}{}", strict.concat())).unwrap();
+    let call = call(&json!({"tool": "execute_code", "arguments": {"language": "python"}}));
+    let explanation = explain(&policy, &call);
+    assert_eq!(
+        explanation.nearest.as_ref().unwrap().still,
+        ["deny", "hold"]
+    );
+    let page = explanation.to_string();
+    assert!(
+        page.ends_with("  even then in the way: `deny`, `hold`\n"),
+        "{page}"
+    );
+}

@@ -4,7 +4,7 @@
 mod support;
 
 use policy::json::{self, JsonFault};
-use policy::{CallId, Policy, ToolCall, Verdict, decide, explain};
+use policy::{CallId, Doubt, Policy, ToolCall, Verdict, decide, explain};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use serde_json::{Map, Value};
@@ -385,6 +385,42 @@ proptest! {
         let after = policy(&more);
         for call in calls {
             prop_assert!(seen(&after, &call).0 <= seen(&before, &call).0);
+        }
+    }
+
+    #[test]
+    fn a_shadow_rule_never_changes_a_verdict(rules in rules(), added in rule_of(ANY), calls in prop::collection::vec(call(), 1..8)) {
+        let before = policy(&rules);
+        let text: String = rules.iter().map(|(id, rule)| rule_text(*id, rule)).collect();
+        let enforced = rule_text(99, &added);
+        let shadow = enforced.replace("reason =", "mode = \"shadow\"\nreason =");
+        let after = support::load(&format!("{text}{shadow}")).unwrap();
+        let counted = support::load(&format!("{text}{enforced}")).unwrap();
+        for call in calls {
+            prop_assert_eq!(seen(&after, &call), seen(&before, &call));
+            let decision = decide(&after, CallId::from_bytes([0; 16]), call.clone());
+            if let Some(verdict) = decision.shadow_verdict() {
+                prop_assert_eq!(verdict, seen(&counted, &call).0);
+            }
+        }
+    }
+
+    /// What the lint calls too much can be taken away, one rule at a time.
+    #[test]
+    fn a_rule_that_the_lint_calls_too_much_changes_nothing(rules in rules(), calls in prop::collection::vec(call(), 1..16)) {
+        let whole = policy(&rules);
+        for warning in whole.warnings() {
+            let too_much = matches!(
+                warning.what(),
+                Doubt::Shadowed { .. } | Doubt::AlwaysDenied { .. } | Doubt::ExcludesItself { .. }
+            );
+            let Some(id) = warning.rule().filter(|_| too_much) else { continue };
+            let rest: Vec<_> = rules.iter().filter(|(n, _)| format!("r{n}") != id).cloned().collect();
+            let without = policy(&rest);
+            for call in &calls {
+                let (a, b) = (seen(&whole, call), seen(&without, call));
+                prop_assert_eq!((a.0, a.4), (b.0, b.4), "{} {}", warning, call.arguments());
+            }
         }
     }
 

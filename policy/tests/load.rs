@@ -42,7 +42,7 @@ fn messages_name_file_line_rule_and_remedy() {
     let cases = [
         (
             OK.replace("tool = \"execute_code\"", "tol = \"x\""),
-            "t.toml:7: rule `a`: `tol` is not a fact; facts are `tool`, `principal`, `session`, `arguments` and `arguments.KEY…`",
+            "t.toml:7: rule `a`: `tol` is not a fact; facts are `tool`, `principal`, `session`, `arguments`, `arguments.KEY…`, `time.…` and `session.…`",
         ),
         (
             OK.replace("run = \"wasm-offline\"\n", ""),
@@ -109,12 +109,12 @@ fn keys_that_do_not_exist_are_refused() {
     let cases = [
         (
             "verison = 1\n".to_owned(),
-            "unknown field `verison`, expected one of `version`, `name`, `doc`, `rule`",
+            "unknown field `verison`, expected one of `version`, `name`, `doc`, `include`, `lists`, `rule`",
         ),
         (OK.replace("reason", "raeson"), "unknown field `raeson`"),
         (
             format!("{OK}[[rule.test]]\nmatch = true\ncall = {{ tool = \"x\" }}"),
-            "unknown field `match`, expected one of `call`, `matches`, `verdict`",
+            "unknown field `match`, expected one of `call`, `matches`, `verdict`, `now`, `state`",
         ),
         (
             format!("{OK}[[rule.test]]\nmatches = true\ncall = {{ tool = \"x\", args = {{}} }}"),
@@ -122,7 +122,7 @@ fn keys_that_do_not_exist_are_refused() {
         ),
         (
             OK.replace("\"execute_code\"", "{ startswith = \"a\" }"),
-            "unknown condition `startswith`; use equals, any_of, prefix, suffix, contains, glob, regex, min, max or exists",
+            "unknown condition `startswith`; use equals, any_of, prefix, suffix, contains, glob, regex, min, max, exists, any, all or list",
         ),
         (
             OK.replace(
