@@ -4,12 +4,6 @@ use audit::DecisionReceipt;
 use policy::Permit;
 
 /// A call that may run. Nothing else is taken by a backend.
-///
-/// ```compile_fail
-/// fn forge(permit: policy::Permit) -> executor::Admitted {
-///     executor::Admitted { permit, receipt: None }
-/// }
-/// ```
 #[derive(Debug)]
 pub struct Admitted {
     permit: Permit,
@@ -43,7 +37,6 @@ impl Admitted {
     }
 
     /// The permit.
-    #[must_use]
     pub fn permit(&self) -> &Permit {
         &self.permit
     }

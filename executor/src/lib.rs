@@ -8,6 +8,8 @@
 //! When the host lacks a layer that the profile asks for, the call is not run and
 //! the outcome names the layer; nothing falls back.
 
+use std::collections::BTreeSet;
+
 mod admitted;
 mod outcome;
 mod program;
@@ -25,6 +27,17 @@ pub use receipt::{Receipt, RuntimeReceipt};
 #[must_use]
 pub fn host_layers() -> Vec<jail::LayerState> {
     jail::host()
+}
+
+/// The layers that `profile` asks for, if its plan can be carried out here as far as
+/// that can be said beforehand: the version of Landlock, the list of system calls.
+///
+/// # Errors
+/// Why it cannot, in one line.
+pub fn plan_for_host(profile: &policy::Profile) -> Result<BTreeSet<jail::Layer>, String> {
+    let plan = wasm::run_plan(profile).map_err(|error| error.to_string())?;
+    jail::foresee(&plan).map_err(|error| error.to_string())?;
+    Ok(plan.layers)
 }
 
 pub use jail::{LayerState, State as LayerPresence};

@@ -5,6 +5,8 @@
 //! the backend reads the arguments of the permit itself with it, so that what
 //! runs is what was judged.
 
+use std::collections::BTreeSet;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use policy::{Limits, ToolCall};
@@ -177,8 +179,28 @@ impl Program {
             .sum();
         at_most("code", self.code.len() as u64, limits.code_bytes)?;
         at_most("stdin", self.stdin.len() as u64, limits.stdin_bytes)?;
-        at_most("files", self.files.len() as u64, limits.file_count)?;
+        at_most(
+            "files",
+            self.files.len() as u64 + self.directories(),
+            limits.file_count,
+        )?;
         at_most("files", file_bytes, limits.file_bytes)
+    }
+}
+
+impl Program {
+    /// Directories that the files need; they count as files do.
+    fn directories(&self) -> u64 {
+        let dirs: BTreeSet<&str> = self
+            .files
+            .iter()
+            .flat_map(|file| {
+                file.path
+                    .match_indices('/')
+                    .map(|(at, _)| file.path.split_at(at).0)
+            })
+            .collect();
+        dirs.len() as u64
     }
 }
 
@@ -187,7 +209,10 @@ impl Program {
 /// # Errors
 /// What is wrong with it.
 pub fn check_path(path: &str) -> Result<(), ProgramError> {
-    let wrong = |why| ProgramError::Path { path: short(path), why };
+    let wrong = |why| ProgramError::Path {
+        path: short(path),
+        why,
+    };
     if path.is_empty() || path.len() > MAX_PATH_BYTES {
         return Err(wrong("is empty or longer than 1,024 bytes"));
     }

@@ -23,7 +23,8 @@ pub struct Receipt {
     pub runtime: Arc<RuntimeReceipt>,
     /// The limits of this call.
     pub limits: policy::Limits,
-    /// Names of the layers that were found in force, in the order of application.
+    /// Names of the layers that the worker applied and read back; the daemon compared
+    /// them with the profile and with what it sees from outside.
     pub layers: Arc<[&'static str]>,
     /// What the worker reported of its own confinement.
     pub reported: Arc<jail::Report>,

@@ -3,6 +3,7 @@
 //! is here.
 
 use std::collections::BTreeSet;
+use std::env::VarError;
 use std::fs;
 use std::io::{self, Read};
 use std::net::SocketAddr;
@@ -152,7 +153,7 @@ impl Written {
     /// When one has a value of the wrong kind.
     pub fn from_environment() -> Result<Self, ConfigError> {
         Ok(Self {
-            listen: text("LISTEN"),
+            listen: text("LISTEN")?,
             state: path("STATE"),
             policy: path("POLICY"),
             profiles: path("PROFILES"),
@@ -367,18 +368,31 @@ fn positive(key: &'static str, value: Option<usize>, default: usize) -> Result<u
     }
 }
 
-fn text(key: &str) -> Option<String> {
-    std::env::var(format!("LAZARET_{key}"))
-        .ok()
-        .filter(|value| !value.is_empty())
+fn text(key: &str) -> Result<Option<String>, ConfigError> {
+    let name = format!("LAZARET_{key}");
+    match std::env::var(&name) {
+        Ok(value) if value.is_empty() => Ok(None),
+        Ok(value) => Ok(Some(value)),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(value)) => {
+            let value = value.to_string_lossy().into_owned();
+            Err(ConfigError::Variable {
+                name,
+                value,
+                wanted: "UTF-8",
+            })
+        }
+    }
 }
 
+/// A path need not be UTF-8.
 fn path(key: &str) -> Option<PathBuf> {
-    text(key).map(PathBuf::from)
+    let value = std::env::var_os(format!("LAZARET_{key}"))?;
+    (!value.is_empty()).then(|| PathBuf::from(value))
 }
 
 fn number<N: std::str::FromStr>(key: &str) -> Result<Option<N>, ConfigError> {
-    let Some(value) = text(key) else {
+    let Some(value) = text(key)? else {
         return Ok(None);
     };
     match value.parse() {

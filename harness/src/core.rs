@@ -129,7 +129,7 @@ pub enum StartError {
 pub struct Health {
     /// Why nothing is run, if the ledger cannot be written.
     pub sealed: Option<String>,
-    /// True from the moment it is told to stop.
+    /// True once what still runs is being cancelled.
     pub stopping: bool,
     /// The workers.
     pub pool: PoolState,
@@ -347,9 +347,8 @@ fn refused(error: AppendError) -> CallError {
     match error {
         AppendError::Busy { .. } => CallError::Busy,
         AppendError::Closed => CallError::Stopping,
-        AppendError::Sealed { .. } | AppendError::Failed { .. } | AppendError::Refused(_) => {
-            CallError::Ledger(error)
-        }
+        AppendError::Refused(_) => CallError::Lost("the ledger refused its record"),
+        AppendError::Sealed { .. } | AppendError::Failed { .. } => CallError::Ledger(error),
     }
 }
 

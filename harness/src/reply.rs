@@ -56,7 +56,6 @@ impl Denial {
     }
 
     /// The decision that refuses.
-    #[must_use]
     pub fn refusal(&self) -> &Refusal {
         &self.refusal
     }

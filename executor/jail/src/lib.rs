@@ -1,4 +1,5 @@
-//! Confines a process before it sees any guest input. The only crate with unsafe code.
+//! Confines a process before it sees any guest input. But for one block in the worker, which loads native
+//! code, the only crate with unsafe code.
 //!
 //! ```text
 //!  daemon ──spawn──► worker                                   one thread until `seal`
@@ -40,4 +41,4 @@ pub use observe::{Missing, Mount, ObserveError, Observed, RlimitSeen, observe, o
 pub use plan::{Layer, Plan, PlanError, Role, SCRATCH, Tmpfs, WORKSPACE};
 pub use report::{Checked, Report};
 pub use seccomp::{Filter, List, ListError, text_of};
-pub use sequence::{Inside, Restricted, Rooted, enter};
+pub use sequence::{Inside, Restricted, Rooted, enter, foresee};

@@ -72,13 +72,8 @@ pub struct Restricted {
 /// The plan, the list of system calls, or the first step that the kernel refuses.
 pub fn enter(plan: &Plan, keeper_fd: OwnedFd) -> Result<Inside, JailError> {
     // What can be known beforehand fails before anything has changed.
-    plan.check()?;
     only_one_thread()?;
-    let fence = Fence::for_plan(plan)?;
-    let filter = match plan.has(Layer::Seccomp) {
-        true => Some(Filter::of(plan.role)?),
-        false => None,
-    };
+    let (fence, filter) = known_beforehand(plan)?;
 
     // Root gives itself up first: the namespaces must not belong to root.
     let was_root = geteuid().is_root();
@@ -119,6 +114,25 @@ pub fn enter(plan: &Plan, keeper_fd: OwnedFd) -> Result<Inside, JailError> {
             })
         }
     }
+}
+
+/// What can be said of a plan on this host without carrying it out: its numbers, the
+/// version of Landlock, the list of system calls.
+///
+/// # Errors
+/// The same that [`enter`] would answer.
+pub fn foresee(plan: &Plan) -> Result<(), JailError> {
+    known_beforehand(plan).map(drop)
+}
+
+fn known_beforehand(plan: &Plan) -> Result<(Option<Fence>, Option<Filter>), JailError> {
+    plan.check()?;
+    let fence = Fence::for_plan(plan)?;
+    let filter = match plan.has(Layer::Seccomp) {
+        true => Some(Filter::of(plan.role)?),
+        false => None,
+    };
+    Ok((fence, filter))
 }
 
 impl Inside {

@@ -106,6 +106,7 @@ impl Manifest {
 }
 
 #[cfg(test)]
+#[expect(clippy::expect_used, reason = "a test fails by panicking")]
 mod tests {
     use super::{MANIFESTS, manifest, manifests};
 

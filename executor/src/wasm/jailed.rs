@@ -15,6 +15,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::wire::{Ready, Role, Setup, WIRE_VERSION, read_frame, write_frame};
+use crate::runtime::hex::hex;
 
 /// A worker confines itself and warms up in some 20 ms; a loaded machine gets
 /// this long.
@@ -60,6 +61,14 @@ pub enum StartError {
     /// A layer that was asked for is not in force, as seen from outside.
     #[error("the worker is not confined as its profile asks: {0}")]
     Unconfined(#[from] jail::Missing),
+    /// A layer that was asked for is not among those that the worker reported.
+    #[error(
+        "the worker reports no `{layer}`, which its profile asks for; do not run anything on this host"
+    )]
+    Unreported {
+        /// The layer.
+        layer: jail::Layer,
+    },
     /// The worker could not be looked at.
     #[error("the worker cannot be observed: {0}")]
     Unseen(#[from] jail::ObserveError),
@@ -94,6 +103,7 @@ impl Jailed {
             Err(error) => return Err(last_words(keeper, stderr, &error)),
         };
         drain(stderr);
+        reported_all(&ready.report, plan)?;
         let observed = jail::observe(pid)?;
         observed.verify(plan, &jail::own()?)?;
         Ok(Self {
@@ -159,6 +169,27 @@ impl Drop for Keeper {
         if let Err(error) = self.end() {
             tracing::warn!(%error, "a worker could not be ended");
         }
+    }
+}
+
+/// Hold the worker's own report against the plan: what cannot be seen from outside
+/// is in it alone.
+fn reported_all(report: &jail::Report, plan: &jail::Plan) -> Result<(), StartError> {
+    let seccomp = jail::Filter::of(plan.role).map(|filter| hex(&filter.digest()));
+    let holds = |layer: &jail::Layer| match layer {
+        jail::Layer::Landlock => report.landlock_abi >= plan.landlock_min_abi.max(1),
+        jail::Layer::Seccomp => seccomp
+            .as_ref()
+            .is_ok_and(|wanted| *wanted == report.seccomp_digest),
+        other => report.layers.contains(other),
+    };
+    match plan
+        .layers
+        .iter()
+        .find(|layer| !report.layers.contains(layer) || !holds(layer))
+    {
+        None => Ok(()),
+        Some(layer) => Err(StartError::Unreported { layer: *layer }),
     }
 }
 

@@ -232,9 +232,9 @@ impl Wasm {
                 .descriptor()
                 .map_err(|error| ended(error.to_string()))?;
             let jailed = Jailed::start(&program, role, &plan, file)?;
-            Ok::<_, StartError>((jailed, plan))
+            Ok::<_, StartError>(jailed)
         });
-        let (jailed, plan) = started.await.map_err(|error| StartError::Ended {
+        let jailed = started.await.map_err(|error| StartError::Ended {
             said: error.to_string(),
         })??;
         let about = About {
@@ -242,7 +242,13 @@ impl Wasm {
                 engine: jailed.ready.engine.clone(),
                 ..about
             }),
-            layers: in_order(&plan),
+            layers: jailed
+                .ready
+                .report
+                .layers
+                .iter()
+                .map(|layer| layer.name())
+                .collect(),
             reported: Arc::new(jailed.ready.report.clone()),
             observed: Arc::new(jailed.observed.clone()),
         };
@@ -349,17 +355,11 @@ fn receipt(permit: &Permit, about: &About) -> Receipt {
     }
 }
 
-fn in_order(plan: &jail::Plan) -> Arc<[&'static str]> {
-    let applied = jail::Layer::ALL
-        .into_iter()
-        .filter(|layer| plan.has(*layer));
-    applied.map(jail::Layer::name).collect()
-}
-
 /// From a worker's answer to an outcome. A worker may be hostile by now: what it
 /// says is held against the limits again.
-fn told(answer: Answer, limits: &Limits, receipt: Option<Receipt>) -> (Outcome, bool) {
+fn told(mut answer: Answer, limits: &Limits, receipt: Option<Receipt>) -> (Outcome, bool) {
     let reusable = answer.reusable;
+    let (files, left_out) = bounded_files(&mut answer, limits);
     let outcome = Outcome {
         ending: match answer.end {
             End::Exited(status) => Ending::Exited(status),
@@ -370,13 +370,8 @@ fn told(answer: Answer, limits: &Limits, receipt: Option<Receipt>) -> (Outcome, 
         },
         stdout: bounded(answer.stdout, limits.output_bytes),
         stderr: bounded(answer.stderr, limits.output_bytes),
-        files: bounded_files(answer.files, limits),
-        left_out: answer
-            .left_out
-            .into_iter()
-            .take(MAX_LEFT_OUT)
-            .map(left_out)
-            .collect(),
+        files,
+        left_out,
         usage: Usage {
             wall_us: answer.wall_us,
             cpu_us: answer.cpu_us,
@@ -390,7 +385,7 @@ fn told(answer: Answer, limits: &Limits, receipt: Option<Receipt>) -> (Outcome, 
 /// Files that are told to have been left out; a guest can make thousands.
 const MAX_LEFT_OUT: usize = 64;
 
-fn left_out(one: super::wire::LeftOut) -> LeftOut {
+fn left_out_line(one: super::wire::LeftOut) -> LeftOut {
     LeftOut {
         path: line(&one.path),
         reason: line(&one.reason),
@@ -413,19 +408,39 @@ fn bounded(stream: super::wire::Stream, limit_bytes: u64) -> Stream {
     Stream { bytes, truncated }
 }
 
-fn bounded_files(files: Vec<WireFile>, limits: &Limits) -> Vec<OutFile> {
-    let most = usize::try_from(limits.file_count).unwrap_or(usize::MAX);
-    let mut room = limits.file_bytes;
-    files
-        .into_iter()
-        .take(most)
-        .filter(|file| check_path(&file.path).is_ok())
-        .map_while(|file| {
-            room = room.checked_sub(file.content.len() as u64)?;
-            Some(OutFile {
-                path: file.path,
-                content: file.content,
-            })
-        })
-        .collect()
+/// The files that may leave, and those that a worker should not have sent.
+fn bounded_files(answer: &mut Answer, limits: &Limits) -> (Vec<OutFile>, Vec<LeftOut>) {
+    let mut left_out: Vec<LeftOut> = answer
+        .left_out
+        .drain(..)
+        .take(MAX_LEFT_OUT)
+        .map(left_out_line)
+        .collect();
+    let mut files = Vec::new();
+    let mut room_bytes = limits.file_bytes;
+    for file in answer.files.drain(..) {
+        let room = room_bytes.checked_sub(file.content.len() as u64);
+        let reason = match (check_path(&file.path), room) {
+            (Err(error), _) => error.to_string(),
+            (Ok(()), None) => "over the limit of file bytes".to_owned(),
+            (Ok(()), Some(_)) if files.len() as u64 >= limits.file_count => {
+                "over the limit of files".to_owned()
+            }
+            (Ok(()), Some(room)) => {
+                room_bytes = room;
+                files.push(OutFile {
+                    path: file.path,
+                    content: file.content,
+                });
+                continue;
+            }
+        };
+        if left_out.len() < MAX_LEFT_OUT {
+            left_out.push(LeftOut {
+                path: line(&file.path),
+                reason,
+            });
+        }
+    }
+    (files, left_out)
 }

@@ -10,9 +10,8 @@ const WASM_STACK_BYTES: usize = 4 << 20;
 /// Native stack under a guest's fiber: the wasm stack and room for host calls.
 const FIBER_STACK_BYTES: usize = WASM_STACK_BYTES + (512 << 10);
 
-/// Instances that one worker holds at once: the one that runs and the one that
-/// is prepared.
-const LIVE_INSTANCES: u32 = 2;
+/// Instances that one worker holds at once: the one that is prepared, or runs.
+const LIVE_INSTANCES: u32 = 1;
 
 /// Core modules of a component. A componentised CPython links about forty.
 const CORE_INSTANCES: u32 = 96;
@@ -43,7 +42,7 @@ pub(crate) fn engine(memory_bytes: u64) -> Result<Engine> {
     Engine::new(&config)
 }
 
-/// Slots for a prepared and a running instance, reset by unmapping: the faster
+/// Slots for one instance, reset by unmapping: the faster
 /// reset by `pagemap_scan` of this engine version can leave a page that was
 /// swapped out to the next guest.
 fn pool(memory_bytes: u64) -> PoolingAllocationConfig {

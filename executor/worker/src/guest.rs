@@ -86,6 +86,21 @@ impl Prepared {
     /// Run one program to its end or its deadline. The instance is gone
     /// afterwards, whatever happened.
     pub(crate) async fn run(mut self, call: &mut Call, deadline: &Deadline) -> Remains {
+        let end = match self.store.data().meter.peak_bytes > call.limits.memory_bytes {
+            // The interpreter alone holds more than the call may have.
+            true => End::OutOfMemory,
+            false => self.finish(call, deadline).await,
+        };
+        let host = self.store.data_mut();
+        Remains {
+            end,
+            stdout: host.stdout.take(),
+            stderr: host.stderr.take(),
+            memory_peak_bytes: host.meter.peak_bytes,
+        }
+    }
+
+    async fn finish(&mut self, call: &mut Call, deadline: &Deadline) -> End {
         self.store.data_mut().admit(call);
         self.store.set_epoch_deadline(EPOCHS);
         let arguments = [program(call)];
@@ -98,17 +113,11 @@ impl Prepared {
                 .call_async(&mut self.store, &arguments, &mut results);
             tokio::time::timeout(wall, running).await
         };
-        let host = self.store.data_mut();
-        let end = match finished {
+        let meter = &self.store.data().meter;
+        match finished {
             Err(_elapsed) => End::TimedOut,
             Ok(Ok(())) => told(&results),
-            Ok(Err(error)) => stopped(&error, &host.meter),
-        };
-        Remains {
-            end,
-            stdout: host.stdout.take(),
-            stderr: host.stderr.take(),
-            memory_peak_bytes: host.meter.peak_bytes,
+            Ok(Err(error)) => stopped(&error, meter),
         }
     }
 }

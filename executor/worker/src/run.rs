@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use executor::wasm::wire::{
-    Answer, Call, CallLimits, End, MAX_CALL_FRAME_BYTES, Ready, read_frame, write_frame,
+    Answer, Call, CallLimits, End, LeftOut, MAX_CALL_FRAME_BYTES, Ready, read_frame, write_frame,
 };
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
@@ -17,7 +17,7 @@ use crate::deadline::Deadline;
 use crate::guest::{Interpreter, Prepared, Remains};
 use crate::{Failure, artefact, engine, files};
 
-/// Limits of the call that warms a worker up before it is confined.
+/// Limits of the call that warms a worker up before it takes any other.
 const WARM_UP: CallLimits = CallLimits {
     wall_ms: 30_000,
     memory_bytes: u64::MAX,
@@ -72,7 +72,7 @@ fn event_loop() -> Result<Runtime, Failure> {
 /// Longer than any worker lives.
 const FOREVER: Duration = Duration::from_secs(10 * 365 * 24 * 3_600);
 
-/// The engine's own version, read when the worker was built.
+/// The version of the engine that this worker is built with.
 fn wasmtime_version() -> &'static str {
     executor::wasm::ENGINE_VERSION
 }
@@ -138,15 +138,16 @@ impl Worker {
         let (wall, cpu) = (started.elapsed(), cpu_time().saturating_sub(cpu));
         let collected = files::collect(&call.collect, call.limits);
         let clean = matches!(remains.end, End::Exited(_)) && files::wipe().is_ok();
-        let (files, left_out) = match collected {
-            Ok(collected) => collected,
-            Err(error) => {
-                return (
-                    launch_failed(format!("the files could not be collected: {error}")),
-                    false,
-                );
-            }
-        };
+        let (files, left_out) = collected.unwrap_or_else(|error| {
+            let reason = format!("the files could not be collected: {error}");
+            (
+                Vec::new(),
+                vec![LeftOut {
+                    path: "*".into(),
+                    reason,
+                }],
+            )
+        });
         let answer = Answer {
             end: remains.end,
             stdout: remains.stdout,
@@ -187,4 +188,18 @@ fn cpu_time() -> Duration {
 
 fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_engine_version_is_the_one_that_is_locked() {
+        let lock = include_str!("../../../Cargo.lock");
+        let version = executor::wasm::ENGINE_VERSION;
+        let locked = format!("name = \"wasmtime\"\nversion = \"{version}\"");
+        assert!(
+            lock.contains(&locked),
+            "set ENGINE_VERSION to the version in Cargo.lock"
+        );
+    }
 }

@@ -8,14 +8,8 @@ use wasmtime_wasi::p2::InputStream;
 use wasmtime_wasi::p2::pipe::MemoryInputPipe;
 
 /// A pipe that is filled once, before the guest first looks.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) struct LateStdin(Arc<OnceLock<MemoryInputPipe>>);
-
-impl Default for LateStdin {
-    fn default() -> Self {
-        Self(Arc::default())
-    }
-}
 
 impl LateStdin {
     /// Give it its content. A second filling is ignored: there is one call.

@@ -163,6 +163,7 @@ fn check(places: &Places) -> Result<ExitCode, Failure> {
             ));
             Ok(ExitCode::SUCCESS)
         }
+        Err(fault) if fault.is_unreadable() => Err(format!("{}: {fault}", path.display()).into()),
         Err(fault) => {
             eprintln!("lazaret: {}: {fault}", path.display());
             Ok(ExitCode::from(STATUS_NO))

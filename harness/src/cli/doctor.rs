@@ -95,13 +95,13 @@ fn runtimes(config: &Config) -> Result<Vec<Finding>, Failure> {
 /// Whether this host has every layer that the profile asks for.
 fn enforceable(profile: &Profile, layers: &[LayerState]) -> Finding {
     let what = format!("profile {}", profile.name());
-    let wanted = match executor::wasm::run_plan(profile) {
-        Ok(plan) => plan.layers,
+    let wanted = match executor::plan_for_host(profile) {
+        Ok(layers) => layers,
         Err(error) => {
             return Finding {
                 what,
                 holds: false,
-                said: error.to_string(),
+                said: error,
             };
         }
     };

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Subcommand;
-use executor::runtime::{Progress, RuntimeState, build, manifest};
+use executor::runtime::{Progress, RuntimeState, StoreError, build, manifest};
 use harness::config::Written;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -100,6 +100,7 @@ fn verify(name: Option<&str>, places: &Places) -> Result<ExitCode, Failure> {
                 let good = show::tone(Tone::Good, "holds");
                 show::line(&format!("{name}: {good}, sha256 {}", lock.artefact_sha256));
             }
+            Err(error @ StoreError::Unknown(_)) => return Err(error.into()),
             Err(error) => {
                 all = false;
                 eprintln!("lazaret: {error}");

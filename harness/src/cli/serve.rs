@@ -25,7 +25,7 @@ pub(crate) struct ServeArgs {
 
 pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, Failure> {
     fault::check()?;
-    log_to_stderr();
+    log_to_stderr()?;
     let typed = Written {
         listen: args.listen.clone(),
         policy: args.policy.clone(),
@@ -56,13 +56,17 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, Failure> {
     })
 }
 
-fn log_to_stderr() {
+/// `LAZARET_LOG` says what is logged, as `warn` or `harness=debug`.
+fn log_to_stderr() -> Result<(), Failure> {
     use std::io::IsTerminal;
-    let filter = tracing_subscriber::EnvFilter::try_from_env("LAZARET_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    let wanted = std::env::var("LAZARET_LOG").unwrap_or_else(|_unset| "warn".into());
+    let filter = tracing_subscriber::EnvFilter::try_new(&wanted).map_err(|error| {
+        format!("LAZARET_LOG is `{wanted}`: {error}; give a level such as warn or debug")
+    })?;
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .init();
+    Ok(())
 }

@@ -22,7 +22,7 @@ const TOKEN_BYTES: usize = 32;
 /// A token file is one line.
 const MAX_FILE_BYTES: u64 = 1_024;
 
-/// Shorter tokens could be guessed; S2.6 of the features asks for 20.
+/// Shorter tokens could be guessed.
 const MIN_TOKEN_CHARS: usize = 20;
 
 /// The token, kept as a digest so that comparing takes the same time for all.
