@@ -151,9 +151,9 @@ def _fresh_main(program):
 
 
 def _flush():
-    for stream in (sys.stdout, sys.stderr):
+    for name in ("stdout", "stderr"):
         try:
-            stream.flush()
+            getattr(sys, name).flush()
         except BaseException:
             pass
 
@@ -164,9 +164,14 @@ def _status_of(exit):
     if code is None:
         return 0
     if isinstance(code, int):
-        return code & 0xFF
+        code = int.__index__(code)
+        return code & 0xFF if -_LARGEST_STATUS <= code <= _LARGEST_STATUS else 255
     print(code, file=sys.stderr)
     return 1
+
+
+#: CPython takes a C long; beyond it the status is -1.
+_LARGEST_STATUS = 2**31 - 1
 
 
 def _show(error):
@@ -174,23 +179,31 @@ def _show(error):
     frames = error.__traceback__
     while frames is not None and frames.tb_frame.f_code is _execute.__code__:
         frames = frames.tb_next
-    error.__traceback__ = frames
-    sys.excepthook(type(error), error, frames)
+    try:
+        error.__traceback__ = frames
+        sys.excepthook(type(error), error, frames)
+    except BaseException:
+        pass
 
 
 def _execute(program):
     scope = _fresh_main(program)
     try:
-        exec(compile(program.code, program.filename, "exec", dont_inherit=True), scope)
+        exec(compile(program.code.removeprefix("\ufeff"), program.filename, "exec", dont_inherit=True), scope)
         return 0
     except SystemExit as exit:
         return _status_of(exit)
+    except KeyboardInterrupt as error:
+        _show(error)
+        return 130
     except BaseException as error:
-        try:
-            _show(error)
-        except BaseException:
-            pass
-        return None if isinstance(error, MemoryError) else 1
+        _show(error)
+        return None if _is_exhaustion(error) else 1
+
+
+def _is_exhaustion(error):
+    """True for memory that ran out, not for the parser's own use of the name."""
+    return isinstance(error, MemoryError) and "stack" not in str(error)
 
 
 def _exit_now(status):
@@ -201,19 +214,28 @@ os._exit = _exit_now
 _BAKED_PATH = list(sys.path)
 
 
-class WitWorld(wit_world.WitWorld):
-    def run(self, program):
+def _ended(program):
+    """Run the program to its end; whatever it broke of ours is its own loss."""
+    status = 1
+    try:
         _fresh_streams()
         _fresh_environment()
         status = _execute(program)
-        try:
-            atexit._run_exitfuncs()
-        except BaseException:
-            pass
-        _flush()
-        if status is None:
-            return Ended_MemoryExhausted()
-        return Ended_Exited(status)
+    except BaseException:
+        pass
+    try:
+        atexit._run_exitfuncs()
+    except BaseException:
+        pass
+    _flush()
+    return status
+
+
+class WitWorld(wit_world.WitWorld):
+    # Bound here: a program can reach this module and change its names.
+    def run(self, program, ended=_ended, exited=Ended_Exited, exhausted=Ended_MemoryExhausted):
+        status = ended(program)
+        return exhausted() if status is None else exited(status)
 
 
 # What a first program makes the interpreter set up: caches of types and of

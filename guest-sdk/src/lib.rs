@@ -22,7 +22,7 @@ mod tests {
             WIT.1
                 .contains("export run: func(program: program) -> ended;")
         );
-        assert!(PYTHON_APP.1.contains("def run(self, program):"));
+        assert!(PYTHON_APP.1.contains("def run(self, program, "));
         assert!(WIT.1.contains("import exit-now: func(status: u8);"));
         assert!(PYTHON_APP.1.contains("wit_world.exit_now("));
     }

@@ -31,6 +31,9 @@ const MAX_WAITING: usize = 1_024;
 /// Largest request body: 16 MiB of files in Base64, with room for the rest.
 const BODY_BYTES: usize = 32 << 20;
 
+/// No number of the configuration is sensibly above this.
+const MAX_NUMBER: usize = 1_000_000_001;
+
 /// What running calls get to end by themselves when the daemon stops.
 const DRAIN_MS: u64 = 5_000;
 
@@ -130,7 +133,7 @@ pub enum ConfigError {
         wanted: &'static str,
     },
     /// No place for state.
-    #[error("neither HOME nor XDG_STATE_HOME is set; name the directory with --state")]
+    #[error("neither HOME nor XDG_STATE_HOME is set; set LAZARET_STATE and LAZARET_RUNTIMES")]
     NoHome,
 }
 
@@ -256,10 +259,7 @@ impl Config {
     /// When it cannot be read, is none, or one of its tests fails.
     pub fn load_policy(&self, profiles: &Profiles) -> Result<Policy, StartError> {
         let loaded = match &self.policy {
-            Some(path) => {
-                let text = read_text(path)?;
-                Policy::load(&path.display().to_string(), &text, profiles)
-            }
+            Some(path) => load_policy_file(path, profiles)?,
             None => Policy::load(shipped::CONTAIN.file, shipped::CONTAIN.text, profiles),
         };
         loaded.map_err(|error| StartError::Policy(error.to_string()))
@@ -279,6 +279,28 @@ impl Config {
         let artefacts = artefacts.collect::<Result<Vec<_>, _>>()?;
         Ok(Wasm::new(self.worker.clone(), artefacts, self.pool))
     }
+}
+
+/// A policy file with the files that it includes, which lie below its directory.
+///
+/// # Errors
+/// Outside: when the file cannot be read. Inside: when it is no policy.
+pub fn load_policy_file(
+    path: &Path,
+    profiles: &Profiles,
+) -> Result<Result<Policy, policy::LoadError>, ConfigError> {
+    let text = read_text(path)?;
+    let dir = path.parent().unwrap_or_else(|| Path::new(""));
+    let mut included = |name: &str| {
+        executor::check_path(name).map_err(|error| error.to_string())?;
+        read_text(&dir.join(name)).map_err(|error| error.to_string())
+    };
+    Ok(Policy::load_with(
+        &path.display().to_string(),
+        &text,
+        profiles,
+        &mut included,
+    ))
 }
 
 fn profile_files(dir: &Path) -> Result<Vec<(String, String)>, StartError> {
@@ -359,10 +381,10 @@ fn or_else(
 
 fn positive(key: &'static str, value: Option<usize>, default: usize) -> Result<usize, ConfigError> {
     match value.unwrap_or(default) {
-        0 => Err(ConfigError::Value {
+        number @ (0 | MAX_NUMBER..) => Err(ConfigError::Value {
             key,
-            value: "0".into(),
-            wanted: "a number above zero",
+            value: number.to_string(),
+            wanted: "a number from 1 to 1,000,000,000",
         }),
         value => Ok(value),
     }

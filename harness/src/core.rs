@@ -9,14 +9,16 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use audit::{AppendError, DecisionEntry, FileEntry, Ledger, NoteEntry, OutcomeEntry};
 use executor::wasm::{PoolState, Wasm, WorkerTap};
 use executor::{Admitted, Outcome, Program, ProgramError};
-use policy::{CallId, Decision, Limits, Policy, Profiles, ToolCall, decide};
+use policy::{CallId, Context, Decision, Limits, Policy, Profiles, ToolCall, decide_at};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 use crate::fault::{self, Point};
@@ -44,6 +46,7 @@ struct Inner {
     wasm: Wasm,
     ledger: Ledger,
     cancel: CancellationToken,
+    calls: TaskTracker,
 }
 
 /// Cancels the call that it is given to.
@@ -84,6 +87,11 @@ pub enum CallError {
     /// A step of ours failed in a way that leaves no answer.
     #[error("the call was lost: {0}; its record is in the ledger")]
     Lost(&'static str),
+    /// It ran, and what it left behind is too much for a record.
+    #[error(
+        "the call ran, and its outcome is too large to be recorded: {0}; lower the profile's limits"
+    )]
+    Unrecordable(audit::Refusal),
     /// It is being shut down.
     #[error("the daemon is stopping")]
     Stopping,
@@ -111,6 +119,11 @@ pub enum StartError {
         /// Why.
         source: executor::wasm::StartError,
     },
+    /// Others can write to the state directory.
+    #[error(
+        "`{0}` belongs to another user or can be written by others; chmod 700 it, or name another with --state"
+    )]
+    Shared(String),
     /// A file or directory.
     #[error("`{path}`: {source}")]
     Io {
@@ -131,6 +144,8 @@ pub struct Health {
     pub sealed: Option<String>,
     /// True once what still runs is being cancelled.
     pub stopping: bool,
+    /// Why no worker starts, if the last one did not.
+    pub broken: Option<String>,
     /// The workers.
     pub pool: PoolState,
 }
@@ -155,6 +170,7 @@ impl Harness {
             wasm,
             ledger,
             cancel,
+            calls: TaskTracker::new(),
         })))
     }
 
@@ -229,7 +245,10 @@ impl Harness {
             return Err(CallError::Busy);
         }
         let this = self.clone();
-        let running = tokio::spawn(async move { this.judged(call, cancel).await });
+        let running = self
+            .0
+            .calls
+            .spawn(async move { this.judged(call, cancel).await });
         running
             .await
             .unwrap_or(Err(CallError::Lost("its task ended")))
@@ -237,7 +256,7 @@ impl Harness {
 
     async fn judged(&self, call: ToolCall, cancel: Cancel) -> Result<Executed, CallError> {
         let call_id = CallId::from_bytes(uuid::Uuid::now_v7().into_bytes());
-        let decision = decide(&self.0.policy, call_id, call);
+        let decision = decide_at(&self.0.policy, &now(), call_id, call);
         fault::pass(Point::Decided, None);
 
         let recorded = self.record_decision(&decision).await?;
@@ -255,7 +274,16 @@ impl Harness {
 
         let outcome = self.0.wasm.run(&admitted, &cancel.0, &FaultTap).await;
 
-        let recorded = self.record_outcome(&admitted, &outcome).await?;
+        let recorded = match self
+            .record_outcome(outcome_entry(&admitted, &outcome))
+            .await
+        {
+            Err(AppendError::Refused(refusal)) => {
+                self.close_refused(&admitted, &outcome, &refusal).await?;
+                return Err(CallError::Unrecordable(refusal));
+            }
+            recorded => recorded.map_err(refused)?,
+        };
         fault::pass(Point::OutcomeRecorded, None);
         Ok(Executed::Done(Box::new(Reply::new(outcome, recorded))))
     }
@@ -279,19 +307,38 @@ impl Harness {
 
     async fn record_outcome(
         &self,
+        entry: OutcomeEntry,
+    ) -> Result<audit::OutcomeReceipt, AppendError> {
+        let (done, durable) = oneshot::channel();
+        self.0.ledger.append_outcome(entry, move |result| {
+            let _told = done.send(result).is_ok();
+        });
+        durable.await.unwrap_or(Err(AppendError::Closed))
+    }
+
+    /// What a call left behind was too much for a record: close it with its ending
+    /// alone, so that it does not stay open.
+    async fn close_refused(
+        &self,
         admitted: &Admitted,
         outcome: &Outcome,
-    ) -> Result<audit::OutcomeReceipt, CallError> {
-        let (done, durable) = oneshot::channel();
-        self.0
-            .ledger
-            .append_outcome(outcome_entry(admitted, outcome), move |result| {
-                let _told = done.send(result).is_ok();
-            });
-        durable
-            .await
-            .map_err(|_| CallError::Lost("the ledger's writer is gone"))?
-            .map_err(refused)
+        refusal: &audit::Refusal,
+    ) -> Result<(), CallError> {
+        let bare = Outcome::bare(outcome.ending.clone(), None);
+        let detail = Some(format!(
+            "its outcome could not be recorded whole: {refusal}"
+        ));
+        let entry = OutcomeEntry {
+            detail,
+            ..outcome_entry(admitted, &bare)
+        };
+        self.record_outcome(entry).await.map(drop).map_err(refused)
+    }
+
+    /// True when one more call would be turned away.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.0.wasm.is_full()
     }
 
     /// How it stands.
@@ -300,6 +347,7 @@ impl Harness {
         Health {
             sealed: self.0.ledger.sealed(),
             stopping: self.0.cancel.is_cancelled(),
+            broken: self.0.wasm.broken(),
             pool: self.0.wasm.state(),
         }
     }
@@ -310,19 +358,47 @@ impl Harness {
         &self.0.policy
     }
 
+    /// Wait until no call runs.
+    pub async fn calls_over(&self) {
+        self.0.calls.close();
+        self.0.calls.wait().await;
+    }
+
     /// Cancel what still runs and take no new calls.
     pub fn cancel(&self) {
         self.0.cancel.cancel();
     }
 
-    /// End the workers, write the last records and close the ledger.
+    /// Let running calls end for `drain`, cancel what is left, end the workers, write
+    /// the last records and close the ledger. A call whose client has left counts too:
+    /// its outcome is recorded all the same.
     ///
     /// # Errors
     /// When the last records could not be written.
-    pub async fn close(self) -> Result<(), CallError> {
+    pub async fn close(self, drain: Duration) -> Result<(), CallError> {
+        if tokio::time::timeout(drain, self.calls_over())
+            .await
+            .is_err()
+        {
+            self.cancel();
+            self.calls_over().await;
+        }
         self.cancel();
         self.0.wasm.close().await;
         self.0.ledger.clone().close().map_err(CallError::Ledger)
+    }
+}
+
+/// What the policy is told of the world: the time. A clock before 1970 is no time,
+/// and an allow that expires does not hold then.
+fn now() -> Context {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let now_us = since
+        .ok()
+        .and_then(|since| u64::try_from(since.as_micros()).ok());
+    Context {
+        now_us,
+        session: None,
     }
 }
 
@@ -426,15 +502,22 @@ fn widest(profiles: &Profiles) -> Limits {
         })
 }
 
-/// The state directory, for nobody but its owner.
+/// The state directory: for nobody but its owner, and nobody else can put files there.
 pub(crate) fn make_private_dir(dir: &Path) -> Result<(), StartError> {
-    use std::os::unix::fs::DirBuilderExt;
-    let made = std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(dir);
-    made.map_err(|source| StartError::Io {
+    use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+    let io = |source| StartError::Io {
         path: dir.display().to_string(),
         source,
-    })
+    };
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .map_err(io)?;
+    let meta = std::fs::metadata(dir).map_err(io)?;
+    let mine = meta.uid() == nix::unistd::geteuid().as_raw();
+    match mine && meta.mode() & 0o022 == 0 {
+        true => Ok(()),
+        false => Err(StartError::Shared(dir.display().to_string())),
+    }
 }

@@ -21,6 +21,21 @@ const RUN_THREADS: u64 = 4;
 /// Threads of a worker that compiles, at most.
 const COMPILE_THREADS: u64 = 64;
 
+/// A page of memory, which is what a file system in memory is made of.
+const PAGE_BYTES: u64 = 4 << 10;
+
+/// What one stream can be at most: it becomes one body of the ledger.
+const MAX_OUTPUT_BYTES: u64 = audit::MAX_BODY_BYTES as u64;
+
+/// What the files can be at most: they fit into one frame beside two streams.
+const MAX_FILE_BYTES: u64 = 64 << 20;
+
+/// How many files there can be at most: each is named in one record of the ledger.
+const MAX_FILE_COUNT: u64 = 1_024;
+
+/// What a guest can address.
+const MAX_MEMORY_BYTES: u64 = 4 << 30;
+
 /// Why a profile is no plan.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
@@ -31,6 +46,20 @@ pub enum PlanError {
         profile: String,
         /// The jail's word.
         source: jail::PlanError,
+    },
+    /// The profile allows more than the backend can carry.
+    #[error(
+        "profile `{profile}` allows {asked} in `{limit}`; the wasm backend carries at most {most}"
+    )]
+    Limit {
+        /// The profile.
+        profile: String,
+        /// The limit.
+        limit: &'static str,
+        /// What it allows.
+        asked: u64,
+        /// What can be.
+        most: u64,
     },
     /// The profile names another list than the backend's.
     #[error(
@@ -64,9 +93,28 @@ pub fn run_plan(profile: &Profile) -> Result<Plan, PlanError> {
         return Err(PlanError::List { profile, list });
     }
     let limits = profile.limits();
+    for (limit, asked, most) in [
+        ("output_bytes", limits.output_bytes, MAX_OUTPUT_BYTES),
+        ("file_bytes", limits.file_bytes, MAX_FILE_BYTES),
+        ("file_count", limits.file_count, MAX_FILE_COUNT),
+        ("memory_bytes", limits.memory_bytes, MAX_MEMORY_BYTES),
+    ] {
+        if asked > most {
+            let profile = profile.name().to_owned();
+            return Err(PlanError::Limit {
+                profile,
+                limit,
+                asked,
+                most,
+            });
+        }
+    }
     // One inode more for the directory itself.
     let files = Tmpfs {
-        bytes: limits.file_bytes,
+        // Each file fills whole pages.
+        bytes: limits
+            .file_bytes
+            .saturating_add(limits.file_count.saturating_mul(PAGE_BYTES)),
         inodes: limits.file_count.saturating_add(1),
     };
     let plan = Plan {

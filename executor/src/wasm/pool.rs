@@ -74,6 +74,7 @@ struct Inner {
     waiting: AtomicUsize,
     idle: Mutex<HashMap<Key, Vec<Worker>>>,
     successors: TaskTracker,
+    broken: Mutex<Option<String>>,
 }
 
 /// Workers are alike when the profile and the runtime are.
@@ -103,6 +104,7 @@ impl Wasm {
             waiting: AtomicUsize::new(0),
             idle: Mutex::default(),
             successors: TaskTracker::new(),
+            broken: Mutex::default(),
         }))
     }
 
@@ -140,6 +142,16 @@ impl Wasm {
         if let Err(error) = buried {
             tracing::warn!(%error, "the workers could not be ended");
         }
+    }
+
+    /// Why the last worker that was started did not start.
+    #[must_use]
+    pub fn broken(&self) -> Option<String> {
+        self.0
+            .broken
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// What it is doing.
@@ -215,6 +227,13 @@ impl Wasm {
     }
 
     async fn start(&self, profile: &Profile, runtime: &str) -> Result<Worker, StartError> {
+        let started = self.try_start(profile, runtime).await;
+        let broken = started.as_ref().err().map(ToString::to_string);
+        *self.0.broken.lock().unwrap_or_else(PoisonError::into_inner) = broken;
+        started
+    }
+
+    async fn try_start(&self, profile: &Profile, runtime: &str) -> Result<Worker, StartError> {
         let ended = |said: String| StartError::Ended { said };
         let artefact = self.0.artefacts.get(runtime).cloned().ok_or_else(|| {
             ended(format!(

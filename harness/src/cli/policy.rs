@@ -1,12 +1,13 @@
 //! `lazaret policy`: check a policy, explain a verdict.
 
-use std::io::Read;
+use std::io::{BufRead, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use harness::config::{Written, read_text};
-use policy::{Explanation, Part, Policy, ToolCall, Truth, Verdict, explain};
+use harness::config::{Config, Written, load_policy_file, read_text};
+use policy::{Explanation, Part, Policy, ToolCall, Truth, Verdict, explain, shipped};
+use serde_json::{Value, json};
 
 use super::show::{self, Tone};
 use super::{Failure, Places, STATUS_NO};
@@ -18,6 +19,20 @@ pub(crate) enum PolicyCommand {
     Check {
         /// Policy file
         file: PathBuf,
+        #[command(flatten)]
+        places: Places,
+    },
+    /// Decide many calls: one a line in (JSON), one decision a line out
+    Decide {
+        /// Policy file [default: the shipped `contain`]
+        #[arg(long, value_name = "FILE", conflicts_with = "pack")]
+        policy: Option<PathBuf>,
+        /// Shipped policy by its name
+        #[arg(long, value_name = "NAME")]
+        pack: Option<String>,
+        /// Read JSON Lines from standard input; the only form that there is
+        #[arg(long, required = true)]
+        jsonl: bool,
         #[command(flatten)]
         places: Places,
     },
@@ -39,6 +54,18 @@ pub(crate) enum PolicyCommand {
 pub(crate) fn policy(command: &PolicyCommand) -> Result<ExitCode, Failure> {
     match command {
         PolicyCommand::Check { file, places } => check(file, places),
+        PolicyCommand::Decide {
+            policy,
+            pack,
+            jsonl: _,
+            places,
+        } => {
+            let policy = match pack {
+                Some(name) => shipped_policy(name, places)?,
+                None => load(policy.clone(), places)?,
+            };
+            decide_lines(&policy)
+        }
         PolicyCommand::Explain {
             policy,
             json,
@@ -66,11 +93,73 @@ fn load(file: Option<PathBuf>, places: &Places) -> Result<Policy, Failure> {
     Ok(config.load_policy(&profiles)?)
 }
 
+fn shipped_policy(name: &str, places: &Places) -> Result<Policy, Failure> {
+    let config: Config = places.config(Written::default())?;
+    let file = format!("{name}.toml");
+    let pack = shipped::PACKS
+        .iter()
+        .find(|pack| pack.file == file)
+        .ok_or_else(|| {
+            let names: Vec<&str> = shipped::PACKS
+                .iter()
+                .filter_map(|pack| pack.file.strip_suffix(".toml"))
+                .collect();
+            format!("there is no pack `{name}`; there is {}", names.join(", "))
+        })?;
+    Ok(Policy::load(
+        pack.file,
+        pack.text,
+        &config.load_profiles()?,
+    )?)
+}
+
+/// One decision a line. A line that is no call is a deny with its reason, and the
+/// work goes on: bulk input has bad lines.
+fn decide_lines(policy: &Policy) -> Result<ExitCode, Failure> {
+    let mut lines = std::io::BufReader::new(std::io::stdin());
+    loop {
+        let mut line = Vec::new();
+        let read = lines
+            .by_ref()
+            .take(MAX_CALL_BYTES)
+            .read_until(b'\n', &mut line)?;
+        if read == 0 {
+            return Ok(ExitCode::SUCCESS);
+        }
+        if line.trim_ascii().is_empty() {
+            continue;
+        }
+        show::line(&decided(policy, &line).to_string());
+    }
+}
+
+fn decided(policy: &Policy, line: &[u8]) -> Value {
+    match ToolCall::parse(line) {
+        Ok(call) => {
+            let explanation = explain(policy, &call);
+            let rules = explanation.rules.iter().filter(|rule| rule.takes_effect);
+            json!({
+                "verdict": explanation.verdict,
+                "run": explanation.run,
+                "rules": rules.map(|rule| &rule.id).collect::<Vec<_>>(),
+                "reason": explanation.reason,
+                "facts": explanation.facts,
+            })
+        }
+        Err(error) => json!({
+            "verdict": Verdict::Deny,
+            "run": null,
+            "rules": [],
+            "reason": error.to_string(),
+            "facts": {},
+        }),
+    }
+}
+
 fn check(file: &Path, places: &Places) -> Result<ExitCode, Failure> {
     let config = places.config(Written::default())?;
     let profiles = config.load_profiles()?;
-    let text = read_text(file)?;
-    match Policy::load(&file.display().to_string(), &text, &profiles) {
+    match load_policy_file(file, &profiles)? {
         Ok(policy) => {
             for warning in policy.warnings() {
                 show::line(&format!(

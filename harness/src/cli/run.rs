@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -107,7 +108,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
         let executed = harness
             .execute(EXECUTE_CODE, call, PRINCIPAL, cancel)
             .await?;
-        harness.close().await?;
+        harness.close(Duration::ZERO).await?;
         Ok::<_, Failure>(executed)
     })?;
     match executed {
@@ -241,15 +242,6 @@ fn refused(args: &RunArgs, denial: &Denial) -> Result<ExitCode, Failure> {
 
 fn done(args: &RunArgs, given: &[Given], reply: &Reply) -> Result<ExitCode, Failure> {
     let outcome = reply.outcome();
-    if let Some(dir) = &args.out {
-        for left_out in &outcome.left_out {
-            eprintln!(
-                "lazaret: `{}` was left out: {}",
-                left_out.path, left_out.reason
-            );
-        }
-        write_files(dir, given, &outcome.files)?;
-    }
     if args.json {
         writeln!(io::stdout(), "{}", gateway::answer(reply))?;
     } else {
@@ -267,6 +259,15 @@ fn done(args: &RunArgs, given: &[Given], reply: &Reply) -> Result<ExitCode, Fail
                 );
             }
         }
+    }
+    if let Some(dir) = &args.out {
+        for left_out in &outcome.left_out {
+            eprintln!(
+                "lazaret: `{}` was left out: {}",
+                left_out.path, left_out.reason
+            );
+        }
+        write_files(dir, given, &outcome.files)?;
     }
     Ok(ExitCode::from(status(&outcome.ending)))
 }

@@ -1,6 +1,8 @@
 //! `lazaret serve`: the daemon.
 
+use std::io::Write;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Args;
 use harness::config::Written;
@@ -8,7 +10,7 @@ use harness::gateway::{Bound, Token};
 use harness::{Harness, fault};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Failure, Places, show};
+use super::{Failure, Places};
 
 /// Serve the HTTP API.
 #[derive(Debug, Args)]
@@ -38,20 +40,29 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, Failure> {
         harness.warm_up().await?;
         harness.note_start()?;
         let bound = Bound::bind(&config, harness.clone(), token).await?;
-        let (mut terminate, mut interrupt) = (
+        let (mut terminate, mut interrupt, mut hangup) = (
             signal(SignalKind::terminate())?,
             signal(SignalKind::interrupt())?,
+            signal(SignalKind::hangup())?,
         );
-        show::line(&format!("listening on http://{}", bound.address()?));
+        writeln!(
+            std::io::stdout(),
+            "listening on http://{}",
+            bound.address()?
+        )?;
+        std::io::stdout().flush()?;
         bound
             .serve(async move {
                 tokio::select! {
                     _ = terminate.recv() => {}
                     _ = interrupt.recv() => {}
+                    _ = hangup.recv() => {}
                 }
             })
+            .await;
+        harness
+            .close(Duration::from_millis(config.drain_ms))
             .await?;
-        harness.close().await?;
         Ok(ExitCode::SUCCESS)
     })
 }

@@ -29,10 +29,16 @@ pub(crate) fn tone(tone: Tone, word: &str) -> String {
 }
 
 /// Print a line; a reader that went away ends the program quietly, as `head` wants.
+/// Any other failure must not look like success.
 pub(crate) fn line(text: &str) {
-    use std::io::Write;
-    if writeln!(std::io::stdout(), "{text}").is_err() {
-        std::process::exit(0);
+    use std::io::{ErrorKind, Write};
+    match writeln!(std::io::stdout(), "{text}") {
+        Ok(()) => {}
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(error) => {
+            eprintln!("lazaret: standard output: {error}");
+            std::process::exit(i32::from(super::STATUS_FAILED));
+        }
     }
 }
 

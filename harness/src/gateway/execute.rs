@@ -9,10 +9,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use executor::runtime::hex::sha256;
 use executor::{OutFile, ProgramError, Stream};
+use http_body_util::BodyExt as _;
 use policy::{Refusal, json as strict};
 use serde_json::{Map, Value, json};
+use tokio::sync::SemaphorePermit;
 
-use super::{Gate, Problem};
+use super::{Gate, Problem, ROOM_UNIT_BYTES};
 use crate::core::{CallError, EXECUTE_CODE, Executed};
 use crate::fault::{self, Point};
 use crate::reply::{Denial, Reply};
@@ -39,14 +41,45 @@ pub(crate) async fn execute(State(gate): State<Gate>, request: Request) -> Respo
 
 async fn run(gate: &Gate, request: Request) -> Result<Executed, Problem> {
     check_media_type(&request)?;
+    if gate.harness.is_full() {
+        return Err(problem(CallError::Busy));
+    }
+    // Held until the call is over: what all calls together may hold in memory.
+    let _room = room(gate, &request)?;
     let body = read_body(request, gate.body_bytes).await?;
     fault::pass(Point::Received, None);
-    let arguments = strict::parse(&body).map_err(|error| bad_request(error.to_string()))?;
+    let arguments = parse(&body)?;
+    drop(body);
     let cancel = gate.harness.cancel_handle();
     gate.harness
         .execute(EXECUTE_CODE, arguments, PRINCIPAL, cancel)
         .await
         .map_err(problem)
+}
+
+/// Bodies above this are read on a thread that may block: 64 KiB take a fifth of a
+/// millisecond.
+const LARGE_BYTES: usize = 64 << 10;
+
+fn parse(body: &[u8]) -> Result<Value, Problem> {
+    let parsed = match body.len() > LARGE_BYTES {
+        true => tokio::task::block_in_place(|| strict::parse(body)),
+        false => strict::parse(body),
+    };
+    parsed.map_err(|error| bad_request(error.to_string()))
+}
+
+/// Room for the body, as long as announced; one of unknown length takes the most.
+fn room<'a>(gate: &'a Gate, request: &Request) -> Result<SemaphorePermit<'a>, Problem> {
+    let bytes = announced(request)
+        .unwrap_or(gate.body_bytes as u64)
+        .min(gate.body_bytes as u64);
+    let units = u32::try_from(bytes.div_ceil(ROOM_UNIT_BYTES))
+        .unwrap_or(u32::MAX)
+        .max(1);
+    gate.room
+        .try_acquire_many(units)
+        .map_err(|_full| problem(CallError::Busy))
 }
 
 /// JSON, or no word about it: another type may mean another reading of the bytes.
@@ -72,14 +105,13 @@ fn check_media_type(request: &Request) -> Result<(), Problem> {
 
 /// The body, if it is not too long and comes in time.
 async fn read_body(request: Request, most: usize) -> Result<Vec<u8>, Problem> {
-    let announced = request
-        .headers()
-        .get(header::CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    let announced = announced(&request);
+    let (_, body): (_, Body) = request.into_parts();
     if announced.is_some_and(|length| length > most as u64) {
+        // A client that is still sending reads no answer: take it in and let it go.
+        let _drained = tokio::time::timeout(DRAIN_WAIT, drain(body)).await.is_ok();
         return Err(too_long(most));
     }
-    let (_, body): (_, Body) = request.into_parts();
     let read = tokio::time::timeout(BODY_WAIT, to_bytes(body, most)).await;
     match read {
         Ok(Ok(bytes)) => Ok(bytes.into()),
@@ -90,6 +122,32 @@ async fn read_body(request: Request, most: usize) -> Result<Vec<u8>, Problem> {
             "request-timeout",
             "the body did not come within 30 seconds; send it again",
         )),
+    }
+}
+
+/// The length that the client announced.
+fn announced(request: &Request) -> Option<u64> {
+    request
+        .headers()
+        .get(header::CONTENT_LENGTH)?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()
+}
+
+/// How long a body that is too long is taken in before the answer.
+const DRAIN_WAIT: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// Most of a body that is too long and taken in all the same.
+const DRAIN_BYTES: usize = 256 << 20;
+
+async fn drain(mut body: Body) {
+    let mut taken = 0;
+    while let Some(Ok(frame)) = body.frame().await
+        && taken < DRAIN_BYTES
+    {
+        taken += frame.data_ref().map_or(0, |data| data.len());
     }
 }
 
@@ -127,6 +185,9 @@ fn problem(error: CallError) -> Problem {
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, "ledger-sealed", detail)
         }
         CallError::Stopping => Problem::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", detail),
+        CallError::Unrecordable(_) => {
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "unrecordable", detail)
+        }
         CallError::Lost(_) => Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "lost", detail),
     }
 }

@@ -44,5 +44,8 @@ fn why_not(gate: &Gate) -> Option<String> {
     if let Some(reason) = health.sealed {
         return Some(format!("the ledger is sealed, nothing is run: {reason}"));
     }
+    if let Some(reason) = health.broken {
+        return Some(format!("no worker starts: {reason}"));
+    }
     health.stopping.then(|| "the daemon is stopping".to_owned())
 }

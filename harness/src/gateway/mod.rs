@@ -16,12 +16,16 @@ pub use execute::{answer, denied};
 pub use problem::Problem;
 pub use serve::{Bound, ServeError};
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{Method, StatusCode, Uri};
 use axum::middleware;
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
+
+use tokio::sync::Semaphore;
 
 use crate::core::Harness;
 
@@ -31,6 +35,28 @@ pub(crate) struct Gate {
     pub(crate) harness: Harness,
     pub(crate) token: Token,
     pub(crate) body_bytes: usize,
+    pub(crate) room: Arc<Semaphore>,
+}
+
+/// Request bodies that are held at once, of all calls together, in bytes; a body
+/// costs several times its length while its call runs.
+const ROOM_BYTES: u64 = 256 << 20;
+
+/// What one permit of [`Gate::room`] stands for.
+pub(crate) const ROOM_UNIT_BYTES: u64 = 1 << 10;
+
+impl Gate {
+    pub(crate) fn new(harness: Harness, token: Token, body_bytes: usize) -> Self {
+        let units = ROOM_BYTES.max(body_bytes as u64).div_ceil(ROOM_UNIT_BYTES);
+        let units = usize::try_from(units).unwrap_or(Semaphore::MAX_PERMITS);
+        let room = Arc::new(Semaphore::new(units.min(Semaphore::MAX_PERMITS)));
+        Self {
+            harness,
+            token,
+            body_bytes,
+            room,
+        }
+    }
 }
 
 pub(crate) fn router(gate: Gate) -> Router {

@@ -3,10 +3,15 @@
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use axum::serve::ListenerExt as _;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 
 use super::{Gate, Token, router};
 use crate::config::Config;
@@ -14,6 +19,26 @@ use crate::core::Harness;
 
 /// After cancelling, workers are killed and outcomes written: this long at most.
 const LAST_WORDS: Duration = Duration::from_secs(10);
+
+/// Connections at once; more wait to be taken. Each costs a descriptor and some
+/// kilobytes; hosts give a process 1,024 descriptors and more.
+const MAX_CONNECTIONS: usize = 512;
+
+/// How long a client may take to send the head of a request; an idle connection is
+/// closed after it.
+const HEAD_WAIT: Duration = Duration::from_secs(15);
+
+/// Header fields of a request.
+const MAX_HEADERS: usize = 64;
+
+/// The head of a request, and what is read of a body at once.
+const MAX_HEAD_BYTES: usize = 64 << 10;
+
+/// Before the next try when a connection could not be taken, for want of descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// What answers get to leave when the daemon stops.
+const ANSWER_WAIT: Duration = Duration::from_millis(200);
 
 /// A daemon that is bound to its address.
 #[derive(Debug)]
@@ -34,9 +59,9 @@ pub enum ServeError {
         /// What the kernel said.
         source: io::Error,
     },
-    /// Serving broke off.
-    #[error("serving broke off: {0}")]
-    Serve(io::Error),
+    /// The address that was bound cannot be read.
+    #[error("the address of the listener cannot be read: {0}")]
+    Address(io::Error),
 }
 
 impl Bound {
@@ -49,11 +74,7 @@ impl Bound {
         let listener = TcpListener::bind(address)
             .await
             .map_err(|source| ServeError::Listen { address, source })?;
-        let gate = Gate {
-            harness,
-            token,
-            body_bytes: config.body_bytes,
-        };
+        let gate = Gate::new(harness, token, config.body_bytes);
         Ok(Self {
             listener,
             gate,
@@ -66,60 +87,73 @@ impl Bound {
     /// # Errors
     /// When the kernel does not say.
     pub fn address(&self) -> Result<SocketAddr, ServeError> {
-        self.listener.local_addr().map_err(ServeError::Serve)
+        self.listener.local_addr().map_err(ServeError::Address)
     }
 
     /// Serve until `stop`; then take no new connection, let running calls end for a
-    /// while, and cancel what is left.
-    ///
-    /// # Errors
-    /// When the listener breaks.
-    pub async fn serve(
-        self,
-        stop: impl Future<Output = ()> + Send + 'static,
-    ) -> Result<(), ServeError> {
-        let Self {
-            listener,
-            gate,
-            drain,
-        } = self;
-        let harness = gate.harness.clone();
-        let (stopping, stopped) = tokio::sync::oneshot::channel();
-        let stop = async move {
-            stop.await;
-            // The other side is gone only when serving has ended by itself.
-            let _told = stopping.send(()).is_ok();
-        };
-        // An answer must not wait for the client's acknowledgement of its head.
-        let listener = listener.tap_io(|stream| {
+    /// while, cancel what is left, and give their answers a moment to leave.
+    pub async fn serve(self, stop: impl Future<Output = ()> + Send) {
+        let harness = self.gate.harness.clone();
+        let drain = self.drain;
+        let open = GracefulShutdown::new();
+        tokio::select! {
+            () = self.accept(&open) => {}
+            () = stop => {}
+        }
+        let mut closing = std::pin::pin!(open.shutdown());
+        tokio::select! {
+            () = &mut closing => return,
+            () = answered(&harness) => return,
+            () = tokio::time::sleep(drain) => harness.cancel(),
+        }
+        tokio::select! {
+            () = closing => {}
+            () = answered(&harness) => {}
+            () = tokio::time::sleep(LAST_WORDS) => {}
+        }
+    }
+
+    /// Take connections for ever, at most [`MAX_CONNECTIONS`] at once.
+    async fn accept(self, open: &GracefulShutdown) {
+        let service = TowerToHyperService::new(router(self.gate));
+        let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        loop {
+            // Closed by nobody, so a permit always comes.
+            let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
+                return;
+            };
+            let stream = match self.listener.accept().await {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be taken");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            };
+            // An answer must not wait for the client's acknowledgement of its head.
             if let Err(error) = stream.set_nodelay(true) {
                 tracing::debug!(%error, "no TCP_NODELAY");
             }
-        });
-        let serving = axum::serve(listener, router(gate)).with_graceful_shutdown(stop);
-        let mut serving = tokio::spawn(async move { serving.await });
-        let ended = tokio::select! {
-            ended = &mut serving => ended,
-            () = drained(stopped, drain) => {
-                harness.cancel();
-                match tokio::time::timeout(LAST_WORDS, &mut serving).await {
-                    Ok(ended) => ended,
-                    // Idle connections that nobody closes; their calls have ended.
-                    Err(_) => return Ok(()),
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEAD_WAIT)
+                .max_headers(MAX_HEADERS)
+                .max_buf_size(MAX_HEAD_BYTES)
+                .half_close(true)
+                .serve_connection(TokioIo::new(stream), service.clone());
+            let connection = open.watch(connection);
+            tokio::spawn(async move {
+                if let Err(error) = connection.await {
+                    tracing::debug!(%error, "a connection broke off");
                 }
-            }
-        };
-        ended
-            .map_err(io::Error::other)
-            .and_then(|served| served)
-            .map_err(ServeError::Serve)
+                drop(permit);
+            });
+        }
     }
 }
 
-/// Ends when running calls have had their time after the stop.
-async fn drained(stopped: tokio::sync::oneshot::Receiver<()>, drain: Duration) {
-    if stopped.await.is_err() {
-        std::future::pending::<()>().await;
-    }
-    tokio::time::sleep(drain).await;
+/// No call runs, and the last answers had a moment to leave.
+async fn answered(harness: &Harness) {
+    harness.calls_over().await;
+    tokio::time::sleep(ANSWER_WAIT).await;
 }
