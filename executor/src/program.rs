@@ -33,6 +33,10 @@ const MAX_PATTERNS: usize = 64;
 /// Longest pattern, in bytes.
 const MAX_PATTERN_BYTES: usize = 1_024;
 
+/// A file in the workspace fills whole pages: that is what a file system in memory is
+/// made of, and how a call's files are counted.
+const PAGE_BYTES: u64 = 4 << 10;
+
 /// A program and everything that it is given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Program {
@@ -172,11 +176,11 @@ impl Program {
     /// # Errors
     /// The first limit that it is over.
     pub fn fits(&self, limits: &Limits) -> Result<(), ProgramError> {
-        let file_bytes = self
+        let pages = self
             .files
             .iter()
-            .map(|file| file.content.len() as u64)
-            .sum();
+            .map(|file| (file.content.len() as u64).next_multiple_of(PAGE_BYTES));
+        let file_bytes = pages.sum();
         at_most("code", self.code.len() as u64, limits.code_bytes)?;
         at_most("stdin", self.stdin.len() as u64, limits.stdin_bytes)?;
         at_most(

@@ -127,7 +127,10 @@ fn what_is_held_does_not_run() {
 fn no_rule_is_a_deny() {
     let place = Place::new(
         &ALLOW
-            .replace("\"arguments.language\" = [\"python\"]", "\"arguments.code\" = \"print(2)\"")
+            .replace(
+                "\"arguments.language\" = [\"python\"]",
+                "\"arguments.code\" = \"print(2)\"",
+            )
             .replace("code = \"print(1)\"", "code = \"print(2)\""),
     );
     let daemon = Daemon::start_with(place.options());

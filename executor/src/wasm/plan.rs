@@ -21,9 +21,6 @@ const RUN_THREADS: u64 = 4;
 /// Threads of a worker that compiles, at most.
 const COMPILE_THREADS: u64 = 64;
 
-/// A page of memory, which is what a file system in memory is made of.
-const PAGE_BYTES: u64 = 4 << 10;
-
 /// What one stream can be at most: it becomes one body of the ledger.
 const MAX_OUTPUT_BYTES: u64 = audit::MAX_BODY_BYTES as u64;
 
@@ -111,10 +108,7 @@ pub fn run_plan(profile: &Profile) -> Result<Plan, PlanError> {
     }
     // One inode more for the directory itself.
     let files = Tmpfs {
-        // Each file fills whole pages.
-        bytes: limits
-            .file_bytes
-            .saturating_add(limits.file_count.saturating_mul(PAGE_BYTES)),
+        bytes: limits.file_bytes,
         inodes: limits.file_count.saturating_add(1),
     };
     let plan = Plan {
