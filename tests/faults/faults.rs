@@ -134,7 +134,8 @@ fn the_worker_is_killed_at_every_point() {
         let file = state.path().join("ledger.db");
         let daemon = Daemon::start_with(options(state.path()).fault(&format!("{point}:worker")));
         let answers: Vec<Answer> = (0..3)
-            .map(|n| daemon.python(&format!("print({n})")))
+            // Long enough that the worker is still at it when it is killed.
+            .map(|n| daemon.python(&format!("import time\ntime.sleep(0.3)\nprint({n})")))
             .collect();
         for answer in &answers {
             assert_eq!(

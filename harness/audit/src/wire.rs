@@ -132,10 +132,10 @@ pub struct Outcome {
     pub call_id: Id,
     /// The number of the decision that allowed it.
     pub decision_seq: u64,
-    /// How it ended; [`crate::INTERRUPTED`] when its writer died before it could say.
-    pub ending: String,
     /// What the engine, the kernel or the launch said of an ending that is not the guest's own.
     pub detail: Option<String>,
+    /// How it ended; [`crate::INTERRUPTED`] when its writer died before it could say.
+    pub ending: String,
     /// The guest's exit code, if it got that far.
     pub exit_code: Option<i32>,
     /// The files that were collected, each kept as a body.
