@@ -115,9 +115,10 @@ impl Jailed {
         })
     }
 
-    /// Whether its process still runs.
+    /// Whether both processes still run: the keeper notices the other's death only a
+    /// moment later, and in that moment a call must not be given to it.
     pub(crate) fn is_alive(&mut self) -> bool {
-        matches!(self.keeper.0.try_wait(), Ok(None))
+        matches!(self.keeper.0.try_wait(), Ok(None)) && runs(self.pid)
     }
 
     /// How it ended, given a moment to do so by itself.
@@ -170,6 +171,17 @@ impl Drop for Keeper {
             tracing::warn!(%error, "a worker could not be ended");
         }
     }
+}
+
+/// Whether the kernel says that a process is neither dead nor gone. What cannot be
+/// read does not run.
+fn runs(pid: u32) -> bool {
+    // The state follows the name, which stands in brackets (proc(5)).
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat
+        .rsplit_once(") ")
+        .and_then(|(_, rest)| rest.chars().next());
+    state.is_some_and(|state| !matches!(state, 'Z' | 'X' | 'x'))
 }
 
 /// Hold the worker's own report against the plan: what cannot be seen from outside
