@@ -53,6 +53,7 @@ mod mutate;
 mod policy;
 mod profile;
 mod rule;
+pub mod shell;
 pub mod shipped;
 mod source;
 mod testing;
