@@ -35,7 +35,7 @@ macro_rules! profile {
 pub const CONTAIN: Shipped = pack!("contain.toml");
 
 /// All policies, the default first.
-pub const PACKS: &[Shipped] = &[CONTAIN];
+pub const PACKS: &[Shipped] = &[CONTAIN, pack!("shell-readonly.toml")];
 
 /// All profiles.
 pub const PROFILES: &[Shipped] = &[
