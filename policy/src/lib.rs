@@ -33,6 +33,7 @@
 //! ```
 
 mod call;
+pub mod cedar;
 mod compile;
 mod condition;
 mod context;
@@ -43,6 +44,7 @@ mod explain;
 mod fact;
 mod fault;
 mod file;
+mod format;
 mod grant;
 mod include;
 mod index;
@@ -58,6 +60,7 @@ pub mod shipped;
 mod source;
 mod testing;
 mod text;
+mod uses;
 mod verdict;
 mod when;
 
@@ -74,11 +77,12 @@ pub use explain::{
 pub use fact::FactError;
 pub use fault::{Fault, LoadError, Problem};
 pub use file::Mode;
+pub use format::{FormatError, fmt};
 pub use grant::{CODE_TOOL, Grant};
 pub use include::{MAX_FILES, MAX_POLICY_BYTES, Texts};
 pub use lint::{Doubt, Warning};
 pub use moment::MomentError;
-pub use mutate::{CaughtBy, Change, Mutant, mutate};
+pub use mutate::{CaughtBy, Change, Mutant, mutate, mutate_with};
 pub use policy::{MAX_ID_BYTES, Policy};
 pub use profile::{
     Backend, Landlock, Layer, Layers, LimitReason, Limits, Profile, ProfileError, ProfileFault,
