@@ -361,13 +361,13 @@ fn read_policy_file(
     ))
 }
 
-/// Reads what a policy file includes, below its directory.
+/// Reads what a policy file includes, below its directory; `note` is told of each file.
 ///
 /// # Errors
 /// Inside, as a text: the name leads elsewhere, or the file cannot be read.
 pub fn included(
     policy: &Path,
-    note: &mut dyn FnMut(&Path),
+    mut note: impl FnMut(&Path),
 ) -> impl FnMut(&str) -> Result<String, String> {
     let dir = policy.parent().unwrap_or_else(|| Path::new(""));
     move |name| {
@@ -492,10 +492,7 @@ fn number<N: std::str::FromStr>(key: &str) -> Result<Option<N>, ConfigError> {
     parsed(key, "a number")
 }
 
-fn parsed<N: std::str::FromStr>(
-    key: &str,
-    wanted: &'static str,
-) -> Result<Option<N>, ConfigError> {
+fn parsed<N: std::str::FromStr>(key: &str, wanted: &'static str) -> Result<Option<N>, ConfigError> {
     let Some(value) = text(key)? else {
         return Ok(None);
     };

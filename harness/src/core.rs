@@ -24,7 +24,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::{Config, OnBroken};
 use crate::fault::{self, Point};
 use crate::in_force::{
-    Broken, Generation, InForce, LOOK_EVERY, MOST_LOOKS, Reloaded, Standing, Stamps, now_us,
+    Broken, Generation, InForce, LOOK_EVERY, MOST_LOOKS, Reloaded, Stamps, Standing, now_us,
 };
 use crate::reply::{Denial, Reply};
 
@@ -38,7 +38,10 @@ pub struct Harness(Arc<Inner>);
 impl std::fmt::Debug for Harness {
     fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         to.debug_struct("Harness")
-            .field("policy", &self.0.rules.standing().generation().policy().name())
+            .field(
+                "policy",
+                &self.0.rules.standing().generation().policy().name(),
+            )
             .finish_non_exhaustive()
     }
 }
@@ -314,7 +317,9 @@ impl Harness {
         };
         fault::pass(Point::OutcomeRecorded, None);
         let decided_by = (rules.number(), rules.policy().digest());
-        Ok(Executed::Done(Box::new(Reply::new(outcome, recorded, decided_by))))
+        Ok(Executed::Done(Box::new(Reply::new(
+            outcome, recorded, decided_by,
+        ))))
     }
 
     async fn record_decision(
@@ -435,7 +440,10 @@ impl Harness {
     /// Runtimes are opened at the start, and a new profile can only name these.
     fn check_runtimes(&self, profile: &policy::Profile) -> Result<(), Broken> {
         let opened = &self.0.runtimes;
-        match profile.languages().find(|(_, runtime)| !opened.contains(*runtime)) {
+        match profile
+            .languages()
+            .find(|(_, runtime)| !opened.contains(*runtime))
+        {
             None => Ok(()),
             Some((_, runtime)) => Err(Broken::other(format!(
                 "profile `{}` names the runtime `{runtime}`, which was not opened at the start; restart the daemon",

@@ -244,7 +244,8 @@ impl InForce {
         let result = self.try_reload(prepare).await;
         match &result {
             Ok(reloaded) if reloaded.changed => {
-                let (generation, digest) = (reloaded.generation.number, reloaded.generation.digest());
+                let (generation, digest) =
+                    (reloaded.generation.number, reloaded.generation.digest());
                 tracing::info!(cause, generation, digest, "a policy came into force");
             }
             Ok(_) => {}
@@ -293,7 +294,12 @@ impl InForce {
             OnBroken::Close => true,
         };
         let generation = standing.generation.number;
-        tracing::error!(cause, generation, closed, "the policy is broken, the old one stays: {broken}");
+        tracing::error!(
+            cause,
+            generation,
+            closed,
+            "the policy is broken, the old one stays: {broken}"
+        );
         self.standing.store(Arc::new(Standing {
             generation: Arc::clone(&standing.generation),
             broken: Some(Arc::new(broken.clone())),
@@ -329,7 +335,9 @@ fn widest(profiles: &Profiles) -> Limits {
 
 /// The time, if the clock is not before 1970.
 pub(crate) fn now_us() -> Option<u64> {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .ok()?;
     u64::try_from(since.as_micros()).ok()
 }
 
@@ -394,9 +402,9 @@ impl Source {
     fn read(&self) -> Result<Loaded, Broken> {
         let profiles = self.config.load_profiles().map_err(Broken::other)?;
         let mut included = BTreeSet::new();
-        let loaded = self
-            .config
-            .read_policy(&profiles, &mut |path| drop(included.insert(path.to_owned())));
+        let loaded = self.config.read_policy(&profiles, &mut |path| {
+            included.insert(path.to_owned());
+        });
         self.remember(included);
         let policy = loaded.map_err(Broken::other)??;
         Ok(Loaded { policy, profiles })

@@ -127,7 +127,10 @@ fn a_pinned_record_has_its_pinned_bytes_and_hash() {
 #[test]
 fn a_record_of_the_first_format_is_read_as_it_is() {
     let record = pinned("", 1);
-    assert_eq!(Digest(chain(&GENESIS, record.as_bytes())).to_string(), PINNED_HASH_1);
+    assert_eq!(
+        Digest(chain(&GENESIS, record.as_bytes())).to_string(),
+        PINNED_HASH_1
+    );
     let decoded = decode(record.as_bytes()).unwrap();
     assert_eq!(decoded.place, PLACE);
     let Data::Decision(decision) = decoded.data else {
@@ -138,9 +141,17 @@ fn a_record_of_the_first_format_is_read_as_it_is() {
 
 #[test]
 fn a_decision_has_the_fields_of_its_own_format() {
-    for (generation, version) in [("", 2), (r#""policy_generation":3,"#, 1), (r#""policy_generation":null,"#, 2)] {
+    for (generation, version) in [
+        ("", 2),
+        (r#""policy_generation":3,"#, 1),
+        (r#""policy_generation":null,"#, 2),
+    ] {
         let record = pinned(generation, version);
-        assert_eq!(decode(record.as_bytes()), Err(DecodeError::NotCanonical), "{record}");
+        assert_eq!(
+            decode(record.as_bytes()),
+            Err(DecodeError::NotCanonical),
+            "{record}"
+        );
     }
 }
 

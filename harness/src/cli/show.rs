@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 
 use anstyle::{AnsiColor, Style};
+use indicatif::{ProgressBar, ProgressStyle};
 
 /// How a word is meant.
 #[derive(Debug, Clone, Copy)]
@@ -51,4 +52,38 @@ pub(crate) fn time(micros: u64) -> String {
         || format!("{micros} us"),
         |at| at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
     )
+}
+
+/// Print rows in columns: the first to the left, the others to the right.
+pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) {
+    let head: Vec<String> = head.iter().map(|&word| word.to_owned()).collect();
+    let all = || std::iter::once(&head).chain(rows);
+    let width = |column: usize| {
+        let cells = all().filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..head.len()).map(width).collect();
+    for row in all() {
+        let cells = row.iter().zip(&widths).enumerate();
+        let cells: Vec<String> = cells
+            .map(|(at, (cell, &width))| match at {
+                0 => format!("{cell:<width$}"),
+                _ => format!("{cell:>width$}"),
+            })
+            .collect();
+        line(cells.join("  ").trim_end());
+    }
+}
+
+/// A bar of `count` steps on standard error; nothing without a terminal.
+pub(crate) fn bar(count: usize, what: &str) -> ProgressBar {
+    let bar = match std::io::stderr().is_terminal() {
+        true => ProgressBar::new(count as u64),
+        false => ProgressBar::hidden(),
+    };
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg} {elapsed}") {
+        bar.set_style(style);
+    }
+    bar.set_message(what.to_owned());
+    bar
 }
