@@ -443,15 +443,18 @@ fn run_commands(place: &Place, text: &str) -> usize {
             None => (line, 0),
         };
         let done = place.run(words);
-        assert_eq!(
-            format!("{}{}", done.out(), done.err()),
-            expected,
-            "lazaret {words}"
-        );
+        let printed = format!("{}{}", done.out(), done.err());
+        assert_eq!(without_digests(&printed), expected, "lazaret {words}");
         assert_eq!(done.code, status, "lazaret {words}");
         count += 1;
     }
     count
+}
+
+/// A digest is another when a shipped profile is; the page leaves them out.
+fn without_digests(text: &str) -> String {
+    let digest = regex::Regex::new("[0-9a-f]{64}").unwrap();
+    digest.replace_all(text, "…").into_owned()
 }
 
 #[test]

@@ -54,25 +54,32 @@ pub(crate) fn time(micros: u64) -> String {
     )
 }
 
-/// Print rows in columns: the first to the left, the others to the right.
+/// Print rows in columns: figures to the right, words to the left.
 pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) {
     let head: Vec<String> = head.iter().map(|&word| word.to_owned()).collect();
     let all = || std::iter::once(&head).chain(rows);
-    let width = |column: usize| {
-        let cells = all().filter_map(|row| row.get(column));
-        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..head.len()).map(width).collect();
+    let columns: Vec<(usize, bool)> = (0..head.len())
+        .map(|column| {
+            let width = all().filter_map(|row| row.get(column));
+            let width = width.map(|cell| cell.chars().count()).max();
+            let mut cells = rows.iter().filter_map(|row| row.get(column));
+            (width.unwrap_or(0), cells.all(|cell| is_figure(cell)))
+        })
+        .collect();
     for row in all() {
-        let cells = row.iter().zip(&widths).enumerate();
+        let cells = row.iter().zip(&columns);
         let cells: Vec<String> = cells
-            .map(|(at, (cell, &width))| match at {
-                0 => format!("{cell:<width$}"),
-                _ => format!("{cell:>width$}"),
+            .map(|(cell, &(width, figures))| match figures {
+                true => format!("{cell:>width$}"),
+                false => format!("{cell:<width$}"),
             })
             .collect();
         line(cells.join("  ").trim_end());
     }
+}
+
+fn is_figure(cell: &str) -> bool {
+    cell.chars().all(|c| c.is_ascii_digit() || c == '/')
 }
 
 /// A bar of `count` steps on standard error; nothing without a terminal.
