@@ -59,7 +59,7 @@ async fn run(gate: &Gate, request: Request) -> Result<Executed, Problem> {
 
 /// Bodies above this are read on a thread that may block: 64 KiB take a fifth of a
 /// millisecond.
-const LARGE_BYTES: usize = 64 << 10;
+pub(crate) const LARGE_BYTES: usize = 64 << 10;
 
 pub(crate) fn parse(body: &[u8]) -> Result<Value, Problem> {
     let parsed = match body.len() > LARGE_BYTES {

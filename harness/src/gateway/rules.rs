@@ -13,7 +13,7 @@ use policy::{LoadError, Policy, Profiles, ToolCall, Warning};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::execute::{bad_request, check_media_type, parse, read_body};
+use super::execute::{LARGE_BYTES, bad_request, check_media_type, parse, read_body};
 use super::{Gate, Problem};
 use crate::core::Harness;
 use crate::in_force::{Broken, Generation, Standing, now_us};
@@ -121,19 +121,26 @@ fn judge(asked: &Checked, profiles: &Profiles) -> Value {
 
 /// `POST /v1/policy/explain`.
 pub(crate) async fn explain(State(gate): State<Gate>, request: Request) -> Response {
-    let call = match read(&gate, request).await {
-        Ok(bytes) => ToolCall::parse(&bytes),
+    let bytes = match read(&gate, request).await {
+        Ok(bytes) => bytes,
         Err(problem) => return problem.into_response(),
     };
-    match call {
-        Ok(call) => {
-            let (generation, explanation) = gate.harness.explain(&call);
-            let mut answer = json!(explanation);
-            extend(&mut answer, json!({ "policy": decided_by(&generation) }));
-            Json(answer).into_response()
-        }
-        Err(error) => bad_request(error.to_string()).into_response(),
+    let explained = match bytes.len() > LARGE_BYTES {
+        true => tokio::task::block_in_place(|| explained(&gate, &bytes)),
+        false => explained(&gate, &bytes),
+    };
+    match explained {
+        Ok(answer) => Json(answer).into_response(),
+        Err(problem) => problem.into_response(),
     }
+}
+
+fn explained(gate: &Gate, bytes: &[u8]) -> Result<Value, Problem> {
+    let call = ToolCall::parse(bytes).map_err(|error| bad_request(error.to_string()))?;
+    let (generation, explanation) = gate.harness.explain(&call);
+    let mut answer = json!(explanation);
+    extend(&mut answer, json!({ "policy": decided_by(&generation) }));
+    Ok(answer)
 }
 
 async fn read(gate: &Gate, request: Request) -> Result<Vec<u8>, Problem> {

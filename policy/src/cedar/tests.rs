@@ -1,11 +1,17 @@
 //! The export, rule by rule; that it says the same as our engine is shown against Cedar itself in
 //! `fuzz/`.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests"
+)]
 
 use super::*;
 use crate::profile::Profiles;
-use crate::{Context, ToolCall, shipped};
-use serde_json::json;
+use crate::{Context, ToolCall, explain_at, shipped};
+use proptest::prelude::*;
+use serde_json::{Value, json};
 
 fn policy(rules: &str) -> Policy {
     let profiles = Profiles::load(shipped::PROFILES.iter().map(|p| (p.file, p.text))).unwrap();
@@ -180,4 +186,169 @@ fn foreign_text_stays_inside_of_its_quotes() {
         "{}",
         export.text
     );
+}
+
+// ---- the same as our engine ---------------------------------------------------------------------
+
+/// What Cedar makes of an expression; panics where Cedar would skip the policy.
+fn holds(expr: &Expr, context: &Value) -> bool {
+    match expr {
+        Expr::True => true,
+        Expr::False => false,
+        Expr::Not(inner) => !holds(inner, context),
+        Expr::All(parts) => parts.iter().all(|part| holds(part, context)),
+        Expr::Any(parts) => parts.iter().any(|part| holds(part, context)),
+        Expr::If(condition, then, otherwise) => match holds(condition, context) {
+            true => holds(then, context),
+            false => holds(otherwise, context),
+        },
+        Expr::Test(text) => test_holds(text, context),
+    }
+}
+
+fn test_holds(text: &str, context: &Value) -> bool {
+    if let Some((set, inner)) = text.split_once("].contains(context.") {
+        let set: Vec<Value> = serde_json::from_str(&format!("{set}]")).unwrap();
+        return set.contains(&fact(inner.trim_end_matches(')'), context));
+    }
+    let text = text.strip_prefix("context.").unwrap();
+    if let Some((kind, name)) = text.split_once(" has ") {
+        return context[kind].get(json_text(name)).is_some();
+    }
+    if let Some((kind, name)) = text.split_once(".contains(") {
+        let name = Value::from(json_text(name.trim_end_matches(')')));
+        return context[kind].as_array().unwrap().contains(&name);
+    }
+    if let Some((kind, names)) = text.split_once(".containsAny(") {
+        let names: Vec<Value> = serde_json::from_str(names.trim_end_matches(')')).unwrap();
+        let has = context[kind].as_array().unwrap();
+        return names.iter().any(|name| has.contains(name));
+    }
+    let (of, rest) = text.split_once("] ").unwrap();
+    let found = fact(&format!("{of}]"), context);
+    let (sign, value) = rest.split_once(' ').unwrap();
+    let value: Value = serde_json::from_str(value).unwrap();
+    match sign {
+        "==" => found == value,
+        "like" => is_like(found.as_str().unwrap(), value.as_str().unwrap()),
+        ">=" => found.as_i64().unwrap() >= value.as_i64().unwrap(),
+        "<=" => found.as_i64().unwrap() <= value.as_i64().unwrap(),
+        ">" => found.as_i64().unwrap() > value.as_i64().unwrap(),
+        "<" => found.as_i64().unwrap() < value.as_i64().unwrap(),
+        other => panic!("{other}"),
+    }
+}
+
+fn json_text(text: &str) -> String {
+    serde_json::from_str(text).unwrap()
+}
+
+/// `KIND["NAME"]`, which is there.
+fn fact(text: &str, context: &Value) -> Value {
+    let (kind, name) = text.split_once('[').unwrap();
+    let name = json_text(name.trim_end_matches(']'));
+    context[kind].get(name).unwrap().clone()
+}
+
+fn is_like(text: &str, pattern: &str) -> bool {
+    let pattern = pattern.split('*').map(regex::escape).collect::<Vec<_>>();
+    let pattern = format!("(?s)^{}$", pattern.join(".*"));
+    regex::Regex::new(&pattern).unwrap().is_match(text)
+}
+
+fn any_value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        prop::sample::select(vec!["x", "xy", "a/x", "yx", ""]).prop_map(Value::from),
+        (-1_i64..4).prop_map(Value::from),
+        any::<bool>().prop_map(Value::from),
+        Just(Value::Null),
+        Just(json!(["x"])),
+    ];
+    leaf.prop_recursive(2, 8, 2, |inner| {
+        prop::collection::btree_map(prop::sample::select(vec!["a", "b"]), inner, 0..3)
+            .prop_map(|map| json!(map))
+    })
+}
+
+fn any_clause() -> impl Strategy<Value = String> {
+    let condition = prop::sample::select(vec![
+        "'x'",
+        "['x', 1]",
+        "[1, 2.0, 0.5, true]",
+        "{ prefix = 'x' }",
+        "{ suffix = 'x' }",
+        "{ contains = 'x' }",
+        "{ glob = 'a/**' }",
+        "{ min = 1 }",
+        "{ min = 0, max = 2 }",
+        "{ exists = true }",
+        "{ exists = false }",
+    ]);
+    let fact = prop::sample::select(vec!["arguments.a", "arguments.a.b", "arguments.b.a.a"]);
+    (fact, condition).prop_map(|(fact, condition)| format!("\"{fact}\" = {condition}"))
+}
+
+fn any_when() -> impl Strategy<Value = String> {
+    let test = prop::sample::select(vec![
+        "arguments.a == 'x'",
+        "arguments.a != 1",
+        "arguments.a.b < 2",
+        "3 >= arguments.b",
+        "arguments.b starts_with 'x'",
+        "exists arguments.a.b",
+        "arguments.a in ['x', 2]",
+        "arguments.b not in [true]",
+        "session == 's'",
+        "principal contains 'x'",
+        "time.hour > 7",
+        "time.weekday == 'thursday'",
+    ]);
+    let test = test.prop_map(str::to_owned);
+    test.prop_recursive(3, 6, 2, |inner| {
+        prop_oneof![
+            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a} and {b})")),
+            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a} or {b})")),
+            inner.prop_map(|a| format!("not ({a})")),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn an_exported_rule_takes_effect_where_ours_does(
+        matches in prop::collection::vec(any_clause(), 0..2),
+        unless in prop::collection::vec(any_clause(), 0..2),
+        when in prop::option::of(any_when()),
+        arguments in prop::collection::btree_map(prop::sample::select(vec!["a", "b"]), any_value(), 0..3),
+        session in prop::option::of(Just("s")),
+        now_us in prop::option::of(0_u64..100_000_000_000),
+        allow in any::<bool>(),
+    ) {
+        let mut text = String::new();
+        let mut clauses = |name: &str, clauses: &[String]| {
+            let clauses: std::collections::BTreeMap<_, _> =
+                clauses.iter().map(|clause| clause.split_once(" = ").unwrap()).collect();
+            let clauses: Vec<String> = clauses.into_iter().map(|(k, v)| format!("{k} = {v}")).collect();
+            let tool = if name == "match" { "tool = { glob = '*' }" } else { "session = 'none'" };
+            let all: Vec<String> = std::iter::once(tool.to_owned()).chain(clauses).collect();
+            text.push_str(&format!("{name} = {{ {} }}\n", all.join(", ")));
+        };
+        clauses("match", &matches);
+        clauses("unless", &unless);
+        if let Some(when) = when {
+            text.push_str(&format!("when = \"{when}\"\n"));
+        }
+        let policy = match allow {
+            true => rule("allow", &format!("{RUN}expires = 1970-01-02\n{text}")),
+            false => rule("deny", &text),
+        };
+        let call = ToolCall::new("t", json!(arguments), "px", session).unwrap();
+        let context = Context { now_us, ..Context::default() };
+        let ours = explain_at(&policy, &context, &call).rules.first().unwrap().takes_effect;
+        let theirs = said(policy.rules().next().unwrap()).unwrap();
+        let request = super::request(&call, &context).unwrap();
+        prop_assert_eq!(holds(&theirs, &request.context), ours, "{}\n{}", theirs, request.context);
+    }
 }
