@@ -511,7 +511,7 @@ impl Harness {
 fn now() -> Context {
     Context {
         now_us: now_us(),
-        session: None,
+        ..Context::default()
     }
 }
 

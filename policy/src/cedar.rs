@@ -10,7 +10,10 @@
 //! context.text["arguments.code"]     texts        context.leaves    every fact but objects, by name
 //! context.number["arguments.n"]      integers     context.objects   objects, by name
 //! context.truth["arguments.force"]   booleans
+//! context.number["atoms"]            what an allow would have to cover of commands, paths and hosts
 //! ```
+//!
+//! Atoms are not said: an allow that speaks of none covers none, so a `permit` wants a call without.
 //!
 //! What Cedar cannot say is left out and listed, never approximated: an allow that is left out makes
 //! the export stricter, a hold or deny weaker. Profiles, limits and languages are no part of it: a
@@ -24,6 +27,7 @@ use std::fmt::{self, Write as _};
 
 use self::conditions::{Reach, rule_reach};
 use self::expression::{Expr, literal};
+use self::request::ATOMS;
 pub use self::request::{CedarRequest, RequestError, request};
 use crate::digest::hex;
 use crate::file::Mode;
@@ -42,12 +46,12 @@ pub struct CedarExport {
     pub left_out: Vec<LeftOut>,
 }
 
-/// A rule that is not in an export.
+/// A rule or budget that is not in an export.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeftOut {
-    /// The rule's id.
+    /// Its id.
     pub rule: String,
-    /// What the rule says of calls that it matches.
+    /// What it says of calls.
     pub effect: Verdict,
     /// Why Cedar cannot say it.
     pub why: String,
@@ -63,12 +67,12 @@ impl CedarExport {
     }
 }
 
-/// `rule ID (EFFECT): why`.
+/// `ID (EFFECT): why`.
 impl fmt::Display for LeftOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "rule {} ({}): {}",
+            "{} ({}): {}",
             quote(&self.rule),
             self.effect,
             self.why
@@ -92,6 +96,12 @@ pub fn export(policy: &Policy) -> CedarExport {
             }),
         }
     }
+    left_out.extend(policy.budgets().iter().map(|budget| LeftOut {
+        rule: budget.id().to_owned(),
+        effect: budget.effect,
+        why: "a budget counts over several calls, and Cedar judges each by itself".to_owned(),
+        weakens: true,
+    }));
     CedarExport {
         text: format!("{}{text}", head(policy, &left_out)),
         left_out,
@@ -105,9 +115,14 @@ fn said(rule: &Rule) -> Result<Expr, String> {
     }
     let reach = rule_reach(rule)?;
     match rule.effect() {
-        Verdict::Allow => Ok(Expr::all([reach.certain, alive(rule)?])),
+        Verdict::Allow => Ok(Expr::all([reach.certain, alive(rule)?, uncovered()])),
         Verdict::Hold | Verdict::Deny => Ok(reach.possible),
     }
+}
+
+/// An allow that speaks of no atoms covers none.
+fn uncovered() -> Expr {
+    Expr::test(format!("context.number[{}] == 0", literal(ATOMS)))
 }
 
 /// Before the end of an allow that expires. Unknown without the time, so it then does not hold.
@@ -186,6 +201,7 @@ fn annotations(rule: &Rule) -> Vec<(&'static str, String)> {
         Some(("reason", rule.reason().to_owned())),
         text("owner", rule.owner().map(str::to_owned)),
         (!rule.tags().is_empty()).then(|| ("tags", rule.tags().join(","))),
+        (!rule.taint.is_empty()).then(|| ("taint", rule.taint.join(","))),
         text("expires", rule.expires_us().map(moment_text)),
         (!limits.is_empty()).then(|| ("limits", limits.join(","))),
     ];

@@ -14,9 +14,11 @@ use toml_edit::{Array, Decor, DocumentMut, InlineTable, Item, Key, RawString, Ta
 use crate::include::MAX_POLICY_BYTES;
 use crate::text::line_of;
 
-/// The order of keys in the file, in a rule, in a test and in a call. Others follow in the order in
+/// The order of keys in the file, in a rule, and so on. Others follow in the order in
 /// which they stand.
-const FILE_KEYS: &[&str] = &["version", "name", "doc", "include", "lists", "rule"];
+const FILE_KEYS: &[&str] = &[
+    "version", "name", "doc", "include", "lists", "tool", "budget", "rule",
+];
 const RULE_KEYS: &[&str] = &[
     "id",
     "effect",
@@ -26,12 +28,15 @@ const RULE_KEYS: &[&str] = &[
     "unless",
     "when",
     "obligations",
+    "taint",
     "reason",
     "owner",
     "tags",
     "expires",
     "test",
 ];
+const TOOL_KEYS: &[&str] = &["name", "doc", "roles", "schema"];
+const BUDGET_KEYS: &[&str] = &["id", "per", "most", "effect", "reason", "owner"];
 const TEST_KEYS: &[&str] = &["call", "matches", "verdict", "now", "state"];
 const CALL_KEYS: &[&str] = &["tool", "principal", "session", "arguments"];
 
@@ -99,6 +104,8 @@ fn rank(path: &[&str], key: &str) -> usize {
     let order = match path {
         [] => FILE_KEYS,
         ["rule"] => RULE_KEYS,
+        ["tool"] => TOOL_KEYS,
+        ["budget"] => BUDGET_KEYS,
         ["rule", "test"] => TEST_KEYS,
         ["rule", "test", "call"] => CALL_KEYS,
         _ => return 0,

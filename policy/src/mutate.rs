@@ -13,6 +13,7 @@ use crate::explain::Part;
 use crate::file::ConditionFile;
 use crate::policy::Policy;
 use crate::profile::Limits;
+use crate::redact::Redaction;
 use crate::rule::{Effect, Rule, RuleTest, TakingEffect};
 use crate::source::Place;
 use crate::text::quote;
@@ -103,6 +104,7 @@ fn mutants_of(cases: &[Case<'_>], rule: &Rule) -> Vec<Mutant> {
 
 /// A test, and what takes effect in it before any change.
 struct Case<'a> {
+    policy: &'a Policy,
     owner: &'a Rule,
     number: usize,
     test: &'a RuleTest,
@@ -117,6 +119,7 @@ impl<'a> Case<'a> {
         });
         tests
             .map(|(owner, number, test)| Case {
+                policy,
                 owner,
                 number,
                 test,
@@ -137,7 +140,7 @@ impl<'a> Case<'a> {
         matches.is_some_and(|expected| expected != after.is_some())
             || self.test.verdict.is_some_and(|expected| {
                 let found = self.found.with(rule, after);
-                judge_by(found, &self.test.call).verdict() != expected
+                judge_by(self.policy, found, self.test.scene()).verdict() != expected
             })
     }
 }
@@ -170,9 +173,10 @@ fn changes(rule: &Rule) -> Vec<(Change, Option<Arc<Rule>>)> {
         };
         changes.push((Change::DropWhen, Some(Arc::new(without))));
     }
-    if bare.ceiling != Limits::UNBOUNDED {
+    if bare.ceiling != Limits::UNBOUNDED || !bare.redact.is_empty() {
         let without = Rule {
             ceiling: Limits::UNBOUNDED,
+            redact: Redaction::default(),
             ..bare
         };
         changes.push((Change::DropObligations, Some(Arc::new(without))));

@@ -280,7 +280,7 @@ fn an_export_without_a_deny_is_status_3_unless_wanted_so() {
     assert_eq!(part.code, 3);
     for text in [part.err(), part.out()] {
         assert!(
-            text.contains("WEAKER") && text.contains("rule `no-eval` (deny)"),
+            text.contains("WEAKER") && text.contains("`no-eval` (deny)"),
             "{text}"
         );
     }
@@ -359,7 +359,7 @@ fn what_replay_cannot_say_is_status_2_and_said() {
     );
     let state = place.run("policy replay state.toml --ledger ledger.db");
     assert_eq!(state.code, 2);
-    assert!(state.out().contains("busy ask for"), "{}", state.out());
+    assert!(state.out().contains("not recorded: busy;"), "{}", state.out());
     assert_eq!(
         place
             .run("policy replay same.toml --ledger missing.db")

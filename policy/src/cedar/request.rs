@@ -11,6 +11,7 @@ use crate::call::ToolCall;
 use crate::condition::{MAX_SEARCHED_BYTES, Num};
 use crate::context::{Context, TimePart};
 use crate::fact::{Fact, FactPath};
+use crate::policy::Policy;
 use crate::text::quote;
 
 /// A request to Cedar: who does what to what, and the facts.
@@ -32,10 +33,16 @@ pub enum RequestError {
     /// A number that Cedar does not have.
     #[error("{} is no 64-bit integer, and Cedar has no other numbers", quote(.0))]
     Number(String),
+    /// Arguments that are denied before any rule is asked.
+    #[error("the arguments do not fit the schema of the tool, which denies the call: {0}")]
+    Schema(String),
     /// Text that is not searched here, and would be there.
     #[error("{} is over {MAX_SEARCHED_BYTES} bytes, which are not searched", quote(.0))]
     Long(String),
 }
+
+/// How many atoms of the call an allow would have to cover. No rule asks for it by this name.
+pub(super) const ATOMS: &str = "atoms";
 
 /// The facts of a call, by type and name.
 #[derive(Default)]
@@ -47,12 +54,24 @@ struct Facts {
     objects: BTreeSet<String>,
 }
 
-/// Writes a call as a request, in the world that `context` tells of.
+/// Writes a call as a request to the export of a policy, in the world that `context` tells of.
 ///
 /// # Errors
 /// [`RequestError`] when a value of the call has no equal in Cedar.
-pub fn request(call: &ToolCall, context: &Context) -> Result<CedarRequest, RequestError> {
+pub fn request(
+    policy: &Policy,
+    call: &ToolCall,
+    context: &Context,
+) -> Result<CedarRequest, RequestError> {
+    let tool = policy.tools().get(call.tool());
+    if let Some(misfit) = tool.and_then(|tool| tool.misfit(call.arguments())) {
+        return Err(RequestError::Schema(misfit));
+    }
     let mut facts = Facts::default();
+    let atoms = policy.facts(call).to_cover().count();
+    facts
+        .number
+        .insert(ATOMS.to_owned(), i64::try_from(atoms).unwrap_or(i64::MAX));
     facts.add("tool", Fact::Text(call.tool()))?;
     facts.add("principal", Fact::Text(call.principal()))?;
     facts.add("session", call.session().map_or(Fact::Absent, Fact::Text))?;

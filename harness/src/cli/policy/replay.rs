@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use audit::{Data, Decision as Recorded, Reader, Record};
 use clap::Args;
 use harness::config::{Written, load_policy_file};
-use policy::{CallId, Context, Decision, Policy, Profiles, ToolCall, Verdict, decide_at};
+use policy::{CallId, Context, Decision, Policy, Profiles, ToolCall, Used, Verdict, decide_at};
 use serde_json::{Value, json};
 
 use super::super::{Failure, Places, STATUS_NO, show, units};
@@ -146,12 +146,11 @@ struct Group {
 struct Replay<'a> {
     new: &'a Policy,
     owners: &'a Owners,
-    new_owners: BTreeMap<String, String>,
     /// Rules that ask for what a session had done, which is not recorded.
     stateful: BTreeSet<String>,
     decided: u64,
     not_decided: u64,
-    with_session: u64,
+    unsure: u64,
     groups: BTreeMap<Change, Group>,
 }
 
@@ -162,7 +161,6 @@ impl<'a> Replay<'a> {
         Self {
             new,
             owners,
-            new_owners: owners_of(new),
             stateful: new
                 .rules()
                 .filter(asks)
@@ -170,7 +168,7 @@ impl<'a> Replay<'a> {
                 .collect(),
             decided: 0,
             not_decided: 0,
-            with_session: 0,
+            unsure: 0,
             groups: BTreeMap::new(),
         }
     }
@@ -192,9 +190,11 @@ impl<'a> Replay<'a> {
             return Ok(());
         };
         self.decided += 1;
-        self.with_session += u64::from(call.session().is_some());
+        self.unsure += u64::from(self.is_unsure(&call));
+        let unused = self.new.budgets().iter();
         let context = Context {
             now_us: Some(record.time_us()),
+            budgets: unused.map(|budget| (budget.id().to_owned(), Used::default())).collect(),
             ..Context::default()
         };
         let id = CallId::from_bytes(recorded.call_id.0);
@@ -244,9 +244,7 @@ impl<'a> Replay<'a> {
             .first()
             .filter(|rule| rule.effect() == verdict);
         let rule = deciding.map(|rule| rule.id().to_owned());
-        let owner = rule
-            .as_ref()
-            .and_then(|rule| self.new_owners.get(rule).cloned());
+        let owner = deciding.and_then(|rule| rule.owner().map(str::to_owned));
         let run = decision
             .grant()
             .map(|grant| grant.profile().name().to_owned());
@@ -262,17 +260,14 @@ impl<'a> Replay<'a> {
         self.groups.values().map(|group| group.calls).sum()
     }
 
-    /// Calls of which a rule asked for something that the ledger does not hold.
-    fn unsure(&self) -> u64 {
-        if self.stateful.is_empty() {
-            0
-        } else {
-            self.with_session
-        }
+    /// Whether something is asked of the call that the ledger does not hold.
+    fn is_unsure(&self, call: &ToolCall) -> bool {
+        let by_rule = !self.stateful.is_empty() && call.session().is_some();
+        by_rule || self.new.budgets().iter().any(|budget| budget.applies(call))
     }
 
     fn status(&self) -> ExitCode {
-        match (self.changed(), self.not_decided + self.unsure()) {
+        match (self.changed(), self.not_decided + self.unsure) {
             (0, 0) => ExitCode::SUCCESS,
             (0, _) => ExitCode::from(STATUS_UNKNOWN),
             (_, _) => ExitCode::from(STATUS_NO),
@@ -315,12 +310,11 @@ impl Replay<'_> {
             self.tell_owners();
             show::line("");
         }
-        if self.unsure() > 0 {
-            let rules: Vec<&str> = self.stateful.iter().map(String::as_str).collect();
+        if self.unsure > 0 {
             show::line(&format!(
-                "{} calls belong to a session, whose state then is not recorded and which {} ask for; they were decided as if it were unknown",
-                self.unsure(),
-                rules.join(", ")
+                "{} calls are asked for what is not recorded: {}; they were decided as if the state of their session were unknown, and no budget used",
+                self.unsure,
+                self.asking().join(", ")
             ));
         }
         if self.not_decided > 0 {
@@ -335,6 +329,13 @@ impl Replay<'_> {
             self.changed(),
             self.decided
         ));
+    }
+
+    /// The rules and budgets that ask for what earlier calls did.
+    fn asking(&self) -> Vec<&str> {
+        let rules = self.stateful.iter().map(String::as_str);
+        let budgets = self.new.budgets().iter().map(|budget| budget.id());
+        rules.chain(budgets).collect()
     }
 
     fn tell_rules(&self) {
@@ -405,7 +406,7 @@ impl Replay<'_> {
             "decided": self.decided,
             "changed": self.changed(),
             "not_decided": self.not_decided,
-            "session_state_unknown": { "calls": self.unsure(), "rules": self.stateful },
+            "not_recorded": { "calls": self.unsure, "asked_by": self.asking() },
             "changes": changes.collect::<Vec<_>>(),
             "owners": owners.collect::<serde_json::Map<_, _>>(),
         })
