@@ -49,6 +49,8 @@ pub struct Written {
     pub state: Option<PathBuf>,
     /// Policy file.
     pub policy: Option<PathBuf>,
+    /// What a daemon does with calls while its policy file is broken.
+    pub policy_on_broken: Option<OnBroken>,
     /// Directory of more profiles.
     pub profiles: Option<PathBuf>,
     /// Directory of built runtimes.
@@ -76,6 +78,8 @@ pub struct Config {
     pub state: PathBuf,
     /// Policy file; the shipped `contain` when there is none.
     pub policy: Option<PathBuf>,
+    /// What a daemon does with calls while its policy file is broken.
+    pub policy_on_broken: OnBroken,
     /// Directory of more profiles.
     pub profiles: Option<PathBuf>,
     /// Directory of built runtimes.
@@ -88,6 +92,39 @@ pub struct Config {
     pub body_bytes: usize,
     /// Time for running calls when stopping, in milliseconds.
     pub drain_ms: u64,
+}
+
+/// What a daemon does with calls while the policy file that it should follow is broken.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnBroken {
+    /// The policy that was in force stays.
+    #[default]
+    Keep,
+    /// Nothing is judged until there is a good one.
+    Close,
+}
+
+impl OnBroken {
+    /// The word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::Close => "close",
+        }
+    }
+}
+
+impl std::str::FromStr for OnBroken {
+    type Err = ();
+
+    fn from_str(word: &str) -> Result<Self, ()> {
+        [Self::Keep, Self::Close]
+            .into_iter()
+            .find(|one| one.as_str() == word)
+            .ok_or(())
+    }
 }
 
 /// What is wrong with the configuration.
@@ -159,6 +196,7 @@ impl Written {
             listen: text("LISTEN")?,
             state: path("STATE"),
             policy: path("POLICY"),
+            policy_on_broken: parsed("POLICY_ON_BROKEN", "keep or close")?,
             profiles: path("PROFILES"),
             runtimes: path("RUNTIMES"),
             worker: path("WORKER"),
@@ -177,6 +215,7 @@ impl Written {
             listen: self.listen.or(weaker.listen),
             state: self.state.or(weaker.state),
             policy: self.policy.or(weaker.policy),
+            policy_on_broken: self.policy_on_broken.or(weaker.policy_on_broken),
             profiles: self.profiles.or(weaker.profiles),
             runtimes: self.runtimes.or(weaker.runtimes),
             worker: self.worker.or(weaker.worker),
@@ -208,6 +247,7 @@ impl Written {
             })?,
             state: or_else(self.state, default_state)?,
             policy: self.policy,
+            policy_on_broken: self.policy_on_broken.unwrap_or_default(),
             profiles: self.profiles,
             runtimes: or_else(self.runtimes, || Ok(default_state()?.join("runtimes")))?,
             worker: or_else(self.worker, default_worker)?,
@@ -258,11 +298,25 @@ impl Config {
     /// # Errors
     /// When it cannot be read, is none, or one of its tests fails.
     pub fn load_policy(&self, profiles: &Profiles) -> Result<Policy, StartError> {
-        let loaded = match &self.policy {
-            Some(path) => load_policy_file(path, profiles)?,
-            None => Policy::load(shipped::CONTAIN.file, shipped::CONTAIN.text, profiles),
-        };
+        let loaded = self.read_policy(profiles, &mut |_| {})?;
         loaded.map_err(|error| StartError::Policy(error.to_string()))
+    }
+
+    /// The same, with everything that is wrong with it; `note` is told of each file that it
+    /// includes.
+    pub(crate) fn read_policy(
+        &self,
+        profiles: &Profiles,
+        note: &mut dyn FnMut(&Path),
+    ) -> Result<Result<Policy, policy::LoadError>, ConfigError> {
+        match &self.policy {
+            Some(path) => read_policy_file(path, profiles, note),
+            None => Ok(Policy::load(
+                shipped::CONTAIN.file,
+                shipped::CONTAIN.text,
+                profiles,
+            )),
+        }
     }
 
     /// The backend with the runtimes that the profiles name.
@@ -289,18 +343,39 @@ pub fn load_policy_file(
     path: &Path,
     profiles: &Profiles,
 ) -> Result<Result<Policy, policy::LoadError>, ConfigError> {
+    read_policy_file(path, profiles, &mut |_| {})
+}
+
+fn read_policy_file(
+    path: &Path,
+    profiles: &Profiles,
+    note: &mut dyn FnMut(&Path),
+) -> Result<Result<Policy, policy::LoadError>, ConfigError> {
     let text = read_text(path)?;
-    let dir = path.parent().unwrap_or_else(|| Path::new(""));
-    let mut included = |name: &str| {
-        executor::check_path(name).map_err(|error| error.to_string())?;
-        read_text(&dir.join(name)).map_err(|error| error.to_string())
-    };
+    let mut included = included(path, note);
     Ok(Policy::load_with(
         &path.display().to_string(),
         &text,
         profiles,
         &mut included,
     ))
+}
+
+/// Reads what a policy file includes, below its directory; `note` is told of each file.
+///
+/// # Errors
+/// Inside, as a text: the name leads elsewhere, or the file cannot be read.
+pub fn included(
+    policy: &Path,
+    mut note: impl FnMut(&Path),
+) -> impl FnMut(&str) -> Result<String, String> {
+    let dir = policy.parent().unwrap_or_else(|| Path::new(""));
+    move |name| {
+        executor::check_path(name).map_err(|error| error.to_string())?;
+        let path = dir.join(name);
+        note(&path);
+        read_text(&path).map_err(|error| error.to_string())
+    }
 }
 
 fn profile_files(dir: &Path) -> Result<Vec<(String, String)>, StartError> {
@@ -414,6 +489,10 @@ fn path(key: &str) -> Option<PathBuf> {
 }
 
 fn number<N: std::str::FromStr>(key: &str) -> Result<Option<N>, ConfigError> {
+    parsed(key, "a number")
+}
+
+fn parsed<N: std::str::FromStr>(key: &str, wanted: &'static str) -> Result<Option<N>, ConfigError> {
     let Some(value) = text(key)? else {
         return Ok(None);
     };
@@ -422,7 +501,7 @@ fn number<N: std::str::FromStr>(key: &str) -> Result<Option<N>, ConfigError> {
         Err(_) => Err(ConfigError::Variable {
             name: format!("LAZARET_{key}"),
             value,
-            wanted: "a number",
+            wanted,
         }),
     }
 }

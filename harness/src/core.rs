@@ -7,21 +7,25 @@
 //!
 //! Each arrow is a type that cannot be had without the step before it.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use audit::{AppendError, DecisionEntry, FileEntry, Ledger, NoteEntry, OutcomeEntry};
 use executor::wasm::{PoolState, Wasm, WorkerTap};
 use executor::{Admitted, Outcome, Program, ProgramError};
-use policy::{CallId, Context, Decision, Limits, Policy, Profiles, ToolCall, decide_at};
+use policy::{CallId, Context, Decision, Explanation, ToolCall, decide_at, explain_at};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::Config;
+use crate::config::{Config, OnBroken};
 use crate::fault::{self, Point};
+use crate::in_force::{
+    Broken, Generation, InForce, LOOK_EVERY, MOST_LOOKS, Reloaded, Stamps, Standing, now_us,
+};
 use crate::reply::{Denial, Reply};
 
 /// The tool that runs code.
@@ -34,19 +38,22 @@ pub struct Harness(Arc<Inner>);
 impl std::fmt::Debug for Harness {
     fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         to.debug_struct("Harness")
-            .field("policy", &self.0.policy.name())
+            .field(
+                "policy",
+                &self.0.rules.standing().generation().policy().name(),
+            )
             .finish_non_exhaustive()
     }
 }
 
 struct Inner {
-    policy: Policy,
-    profiles: Profiles,
-    widest: Limits,
+    rules: InForce,
     wasm: Wasm,
     ledger: Ledger,
     cancel: CancellationToken,
     calls: TaskTracker,
+    /// Those that the profiles of the start name; a later profile can name no others.
+    runtimes: BTreeSet<String>,
 }
 
 /// Cancels the call that it is given to.
@@ -81,6 +88,9 @@ pub enum CallError {
     /// The queue is full.
     #[error("all workers are busy and the queue is full; try again in a moment")]
     Busy,
+    /// The policy file is broken, and the operator wants nothing judged by an old one.
+    #[error("the policy is broken, and no call is judged until it is corrected: {0}")]
+    PolicyBroken(String),
     /// The ledger cannot be written: nothing is run and nothing is answered.
     #[error("the ledger cannot be written, so nothing is run: {0}")]
     Ledger(AppendError),
@@ -148,6 +158,8 @@ pub struct Health {
     pub broken: Option<String>,
     /// The workers.
     pub pool: PoolState,
+    /// The policy.
+    pub rules: Arc<Standing>,
 }
 
 impl Harness {
@@ -156,21 +168,19 @@ impl Harness {
     /// # Errors
     /// When anything of that is missing or broken. Nothing is started half.
     pub fn open(config: &Config) -> Result<Self, StartError> {
-        let profiles = config.load_profiles()?;
-        let policy = config.load_policy(&profiles)?;
-        let wasm = config.open_backend(&profiles)?;
+        let rules = InForce::open(config)?;
+        let wasm = config.open_backend(rules.standing().generation().profiles())?;
         make_private_dir(&config.state)?;
         let ledger = Ledger::open(&config.ledger_path())?;
-        let widest = widest(&profiles);
         let cancel = CancellationToken::new();
+        let runtimes = runtimes(rules.standing().generation());
         Ok(Self(Arc::new(Inner {
-            policy,
-            profiles,
-            widest,
+            rules,
             wasm,
             ledger,
             cancel,
             calls: TaskTracker::new(),
+            runtimes,
         })))
     }
 
@@ -180,17 +190,23 @@ impl Harness {
     /// # Errors
     /// The first profile that cannot be enforced here.
     pub async fn warm_up(&self) -> Result<(), StartError> {
-        for profile in self.0.profiles.iter() {
-            for (_, runtime) in profile.languages() {
-                self.0
-                    .wasm
-                    .warm_up(profile, runtime)
-                    .await
-                    .map_err(|source| StartError::Worker {
-                        profile: profile.name().to_owned(),
-                        source,
-                    })?;
-            }
+        let generation = Arc::clone(self.0.rules.standing().generation());
+        for profile in generation.profiles().iter() {
+            self.warm_up_one(profile).await?;
+        }
+        Ok(())
+    }
+
+    async fn warm_up_one(&self, profile: &policy::Profile) -> Result<(), StartError> {
+        for (_, runtime) in profile.languages() {
+            self.0
+                .wasm
+                .warm_up(profile, runtime)
+                .await
+                .map_err(|source| StartError::Worker {
+                    profile: profile.name().to_owned(),
+                    source,
+                })?;
         }
         Ok(())
     }
@@ -200,16 +216,19 @@ impl Harness {
     /// # Errors
     /// When the ledger cannot be written.
     pub fn note_start(&self) -> Result<(), CallError> {
+        self.note("serving", self.0.rules.standing().generation())
+            .map_err(CallError::Ledger)
+    }
+
+    fn note(&self, topic: &str, generation: &Generation) -> Result<(), AppendError> {
         let detail = json!({
-            "policy": self.0.policy.name(),
-            "policy_sha256": executor::runtime::hex::hex(&self.0.policy.digest()),
+            "policy": generation.policy().name(),
+            "policy_generation": generation.number(),
+            "policy_sha256": generation.digest(),
             "version": env!("CARGO_PKG_VERSION"),
         });
-        let noted = self.0.ledger.note(NoteEntry {
-            topic: "serving".into(),
-            detail,
-        });
-        noted.map(drop).map_err(CallError::Ledger)
+        let topic = topic.to_owned();
+        self.0.ledger.note(NoteEntry { topic, detail }).map(drop)
     }
 
     /// Something to cancel a call by; the end of the daemon cancels it too.
@@ -233,9 +252,15 @@ impl Harness {
         cancel: Cancel,
     ) -> Result<Executed, CallError> {
         let call = ToolCall::new(tool, arguments, principal, None)?;
+        // Taken once: from here on, the call knows no other policy.
+        let standing = self.0.rules.standing();
+        if let Some(broken) = standing.closed() {
+            return Err(CallError::PolicyBroken(broken.to_string()));
+        }
+        let rules = Arc::clone(standing.generation());
         // A tool without a backend has no arguments that could be checked: it is denied.
         if tool == EXECUTE_CODE {
-            Program::read(&call)?.fits(&self.0.widest)?;
+            Program::read(&call)?.fits(rules.widest())?;
         }
         fault::pass(Point::Parsed, None);
         if self.0.cancel.is_cancelled() {
@@ -248,24 +273,30 @@ impl Harness {
         let running = self
             .0
             .calls
-            .spawn(async move { this.judged(call, cancel).await });
+            .spawn(async move { this.judged(call, &rules, cancel).await });
         running
             .await
             .unwrap_or(Err(CallError::Lost("its task ended")))
     }
 
-    async fn judged(&self, call: ToolCall, cancel: Cancel) -> Result<Executed, CallError> {
+    async fn judged(
+        &self,
+        call: ToolCall,
+        rules: &Generation,
+        cancel: Cancel,
+    ) -> Result<Executed, CallError> {
         let call_id = CallId::from_bytes(uuid::Uuid::now_v7().into_bytes());
-        let decision = decide_at(&self.0.policy, &now(), call_id, call);
+        let decision = decide_at(rules.policy(), &now(), call_id, call);
         fault::pass(Point::Decided, None);
 
-        let recorded = self.record_decision(&decision).await?;
+        let recorded = self.record_decision(&decision, rules.number()).await?;
         fault::pass(Point::DecisionRecorded, None);
 
         let permit = match decision.into_permit() {
             Ok(permit) => permit,
             Err(refusal) => {
-                return Ok(Executed::Refused(Box::new(Denial::new(refusal, recorded))));
+                let denial = Denial::new(refusal, recorded, rules.number());
+                return Ok(Executed::Refused(Box::new(denial)));
             }
         };
         let admitted = Admitted::new(permit, recorded)
@@ -285,17 +316,21 @@ impl Harness {
             recorded => recorded.map_err(refused)?,
         };
         fault::pass(Point::OutcomeRecorded, None);
-        Ok(Executed::Done(Box::new(Reply::new(outcome, recorded))))
+        let decided_by = (rules.number(), rules.policy().digest());
+        Ok(Executed::Done(Box::new(Reply::new(
+            outcome, recorded, decided_by,
+        ))))
     }
 
     async fn record_decision(
         &self,
         decision: &Decision,
+        generation: u64,
     ) -> Result<audit::DecisionReceipt, CallError> {
         let (done, durable) = oneshot::channel();
         self.0
             .ledger
-            .append_decision(decision_entry(decision), move |result| {
+            .append_decision(decision_entry(decision, generation), move |result| {
                 // The receiver waits below; it is gone only when the daemon is.
                 let _told = done.send(result).is_ok();
             });
@@ -349,13 +384,95 @@ impl Harness {
             stopping: self.0.cancel.is_cancelled(),
             broken: self.0.wasm.broken(),
             pool: self.0.wasm.state(),
+            rules: self.0.rules.standing(),
         }
     }
 
-    /// The policy in force.
+    /// The policy in force, and whether its successor is broken.
     #[must_use]
-    pub fn policy(&self) -> &Policy {
-        &self.0.policy
+    pub fn rules(&self) -> Arc<Standing> {
+        self.0.rules.standing()
+    }
+
+    /// The policy file, if it is not the shipped policy that is in force.
+    #[must_use]
+    pub fn policy_file(&self) -> Option<&Path> {
+        self.0.rules.source().policy_file()
+    }
+
+    /// What happens to calls while the policy file is broken.
+    #[must_use]
+    pub fn on_broken(&self) -> OnBroken {
+        self.0.rules.on_broken()
+    }
+
+    /// What the policy in force makes of a call now, and the generation that says so. Nothing is
+    /// run, and nothing recorded.
+    #[must_use]
+    pub fn explain(&self, call: &ToolCall) -> (Arc<Generation>, Explanation) {
+        let rules = Arc::clone(self.0.rules.standing().generation());
+        let explanation = explain_at(rules.policy(), &now(), call);
+        (rules, explanation)
+    }
+
+    /// Read policy and profiles again, and put them in force if they are good. Running calls end
+    /// as they began.
+    ///
+    /// # Errors
+    /// What is wrong; the policy that was in force stays.
+    pub async fn reload(&self, cause: &str) -> Result<Reloaded, Broken> {
+        let prepare = |old, new| self.prepare(old, new);
+        self.0.rules.reload(cause, prepare).await
+    }
+
+    /// Before a policy comes into force: its new profiles can be enforced here, and the ledger
+    /// knows of it.
+    async fn prepare(&self, old: Arc<Generation>, new: Arc<Generation>) -> Result<(), Broken> {
+        let known: Vec<[u8; 32]> = old.profiles().iter().map(policy::Profile::digest).collect();
+        let profiles = new.profiles().iter();
+        for profile in profiles.filter(|profile| !known.contains(&profile.digest())) {
+            self.check_runtimes(profile)?;
+            self.warm_up_one(profile).await.map_err(Broken::other)?;
+        }
+        tokio::task::block_in_place(|| self.note("policy", &new)).map_err(Broken::other)
+    }
+
+    /// Runtimes are opened at the start, and a new profile can only name these.
+    fn check_runtimes(&self, profile: &policy::Profile) -> Result<(), Broken> {
+        let opened = &self.0.runtimes;
+        match profile
+            .languages()
+            .find(|(_, runtime)| !opened.contains(*runtime))
+        {
+            None => Ok(()),
+            Some((_, runtime)) => Err(Broken::other(format!(
+                "profile `{}` names the runtime `{runtime}`, which was not opened at the start; restart the daemon",
+                profile.name()
+            ))),
+        }
+    }
+
+    /// Look at the policy's files for ever, and reload when they have changed and lie still.
+    pub async fn watch(&self) {
+        let (mut loaded, mut last) = (Stamps::new(), Stamps::new());
+        let mut looks = 0;
+        loop {
+            tokio::time::sleep(LOOK_EVERY).await;
+            let source = self.0.rules.source().clone();
+            let Ok(now) = tokio::task::spawn_blocking(move || source.stamps()).await else {
+                continue;
+            };
+            let still = now == last;
+            last = now;
+            looks = if last == loaded { 0 } else { looks + 1 };
+            if looks > 0 && (still || looks >= MOST_LOOKS) {
+                // The reason is kept and shown; there is nobody here to tell.
+                let _kept = self.reload("file").await.is_ok();
+                // What still changes is loaded again when it lies still.
+                loaded = if still { last.clone() } else { Stamps::new() };
+                looks = 0;
+            }
+        }
     }
 
     /// Wait until no call runs.
@@ -392,14 +509,16 @@ impl Harness {
 /// What the policy is told of the world: the time. A clock before 1970 is no time,
 /// and an allow that expires does not hold then.
 fn now() -> Context {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    let now_us = since
-        .ok()
-        .and_then(|since| u64::try_from(since.as_micros()).ok());
     Context {
-        now_us,
+        now_us: now_us(),
         ..Context::default()
     }
+}
+
+fn runtimes(generation: &Generation) -> BTreeSet<String> {
+    let profiles = generation.profiles().iter();
+    let names = profiles.flat_map(|profile| profile.languages().map(|(_, name)| name.to_owned()));
+    names.collect()
 }
 
 /// Hangs the fault points on the worker's steps.
@@ -428,7 +547,7 @@ fn refused(error: AppendError) -> CallError {
     }
 }
 
-fn decision_entry(decision: &Decision) -> DecisionEntry {
+fn decision_entry(decision: &Decision, generation: u64) -> DecisionEntry {
     let call = decision.call();
     let grant = decision.grant();
     DecisionEntry {
@@ -445,6 +564,7 @@ fn decision_entry(decision: &Decision) -> DecisionEntry {
             .collect(),
         reason: decision.reason().to_owned(),
         policy_digest: decision.policy_digest(),
+        policy_generation: generation,
         profile: grant.map(|grant| grant.profile().name().to_owned()),
         runtime: grant.map(|grant| grant.runtime().to_owned()),
         limits: grant.map_or(Value::Null, |grant| as_json(grant.limits())),
@@ -475,31 +595,6 @@ fn outcome_entry(admitted: &Admitted, outcome: &Outcome) -> OutcomeEntry {
 /// A value of ours as JSON: no floats, string keys, so it always is one.
 fn as_json(value: &impl serde::Serialize) -> Value {
     serde_json::to_value(value).unwrap_or_else(|error| Value::String(error.to_string()))
-}
-
-/// The most that any profile takes: more than that is refused before it is judged.
-fn widest(profiles: &Profiles) -> Limits {
-    let none = Limits {
-        wall_ms: 0,
-        memory_bytes: 0,
-        output_bytes: 0,
-        file_bytes: 0,
-        file_count: 0,
-        stdin_bytes: 0,
-        code_bytes: 0,
-    };
-    profiles
-        .iter()
-        .map(|profile| profile.limits())
-        .fold(none, |a, b| Limits {
-            wall_ms: a.wall_ms.max(b.wall_ms),
-            memory_bytes: a.memory_bytes.max(b.memory_bytes),
-            output_bytes: a.output_bytes.max(b.output_bytes),
-            file_bytes: a.file_bytes.max(b.file_bytes),
-            file_count: a.file_count.max(b.file_count),
-            stdin_bytes: a.stdin_bytes.max(b.stdin_bytes),
-            code_bytes: a.code_bytes.max(b.code_bytes),
-        })
 }
 
 /// The state directory: for nobody but its owner, and nobody else can put files there.

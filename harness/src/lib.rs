@@ -12,7 +12,9 @@ pub mod config;
 mod core;
 pub mod fault;
 pub mod gateway;
+mod in_force;
 mod reply;
 
 pub use crate::core::{CallError, Cancel, EXECUTE_CODE, Executed, Harness, Health, StartError};
+pub use crate::in_force::{Broken, Generation, Reloaded, Standing};
 pub use crate::reply::{Denial, Reply};

@@ -10,11 +10,32 @@ use policy::{CallId, Refusal};
 pub struct Reply {
     outcome: Outcome,
     recorded: OutcomeReceipt,
+    decided_by: (u64, [u8; 32]),
 }
 
 impl Reply {
-    pub(crate) fn new(outcome: Outcome, recorded: OutcomeReceipt) -> Self {
-        Self { outcome, recorded }
+    pub(crate) fn new(
+        outcome: Outcome,
+        recorded: OutcomeReceipt,
+        decided_by: (u64, [u8; 32]),
+    ) -> Self {
+        Self {
+            outcome,
+            recorded,
+            decided_by,
+        }
+    }
+
+    /// The generation of the policy that decided.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.decided_by.0
+    }
+
+    /// The digest of the policy that decided.
+    #[must_use]
+    pub fn policy_digest(&self) -> [u8; 32] {
+        self.decided_by.1
     }
 
     /// What became of the call.
@@ -48,11 +69,22 @@ impl Reply {
 pub struct Denial {
     refusal: Refusal,
     recorded: DecisionReceipt,
+    generation: u64,
 }
 
 impl Denial {
-    pub(crate) fn new(refusal: Refusal, recorded: DecisionReceipt) -> Self {
-        Self { refusal, recorded }
+    pub(crate) fn new(refusal: Refusal, recorded: DecisionReceipt, generation: u64) -> Self {
+        Self {
+            refusal,
+            recorded,
+            generation,
+        }
+    }
+
+    /// The generation of the policy that decided.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.generation
     }
 
     /// The decision that refuses.

@@ -34,6 +34,7 @@
 
 mod budget;
 mod call;
+pub mod cedar;
 mod cidr;
 mod compile;
 mod condition;
@@ -46,6 +47,7 @@ mod fact;
 mod facts;
 mod fault;
 mod file;
+mod format;
 mod grant;
 mod include;
 mod index;
@@ -63,6 +65,7 @@ mod source;
 mod testing;
 mod text;
 mod tool;
+mod uses;
 mod verdict;
 mod when;
 
@@ -83,11 +86,12 @@ pub use fact::FactError;
 pub use facts::{Facts, Kind};
 pub use fault::{Fault, LoadError, Problem};
 pub use file::Mode;
+pub use format::{FormatError, fmt};
 pub use grant::{CODE_TOOL, Grant};
 pub use include::{MAX_FILES, MAX_POLICY_BYTES, Texts};
 pub use lint::{Doubt, Warning};
 pub use moment::MomentError;
-pub use mutate::{CaughtBy, Change, Mutant, mutate};
+pub use mutate::{CaughtBy, Change, Mutant, mutate, mutate_with};
 pub use policy::{MAX_ID_BYTES, Policy};
 pub use profile::{
     Backend, Landlock, Layer, Layers, LimitReason, Limits, Profile, ProfileError, ProfileFault,

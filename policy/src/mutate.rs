@@ -77,20 +77,29 @@ pub enum Change {
 /// Every mutant of a policy, by the id of its rule.
 #[must_use]
 pub fn mutate(policy: &Policy) -> Vec<Mutant> {
+    mutate_with(policy, &mut |_| {})
+}
+
+/// The same; `step` is told how many rules are done after each, for whoever waits.
+#[must_use]
+pub fn mutate_with(policy: &Policy, step: &mut dyn FnMut(usize)) -> Vec<Mutant> {
     let cases = Case::all(policy);
-    let mutants = policy.rules().flat_map(|rule| {
-        changes(rule)
-            .into_iter()
-            .map(move |(change, changed)| (rule, change, changed))
-    });
+    let mut mutants = Vec::new();
+    for (done, rule) in (1..).zip(policy.rules()) {
+        mutants.extend(mutants_of(&cases, rule));
+        step(done);
+    }
     mutants
-        .map(|(rule, change, changed)| Mutant {
-            rule: rule.id().to_owned(),
-            place: rule.place().clone(),
-            caught_by: caught_by(&cases, rule, changed.as_ref()),
-            change,
-        })
-        .collect()
+}
+
+fn mutants_of(cases: &[Case<'_>], rule: &Rule) -> Vec<Mutant> {
+    let mutant = |(change, changed): (Change, Option<Arc<Rule>>)| Mutant {
+        rule: rule.id().to_owned(),
+        place: rule.place().clone(),
+        caught_by: caught_by(cases, rule, changed.as_ref()),
+        change,
+    };
+    changes(rule).into_iter().map(mutant).collect()
 }
 
 /// A test, and what takes effect in it before any change.

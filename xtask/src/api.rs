@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::failure::Failure;
 
@@ -23,6 +23,7 @@ const DAEMON: &str = "the daemon";
 pub(crate) struct Client {
     agent: ureq::Agent,
     url: String,
+    explain_url: String,
     authorization: String,
 }
 
@@ -44,6 +45,13 @@ pub(crate) struct Ran {
     pub(crate) receipt: Value,
     pub(crate) decision: u64,
     pub(crate) outcome: u64,
+}
+
+/// Which policy judged a call, and why as it did.
+pub(crate) struct Judged {
+    pub(crate) generation: u64,
+    pub(crate) digest: String,
+    pub(crate) reason: String,
 }
 
 /// A call that did not run, as problem details.
@@ -91,6 +99,7 @@ impl Client {
         Self {
             agent,
             url: format!("{url}/v1/execute"),
+            explain_url: format!("{url}/v1/policy/explain"),
             authorization: format!("Bearer {token}"),
         }
     }
@@ -100,6 +109,7 @@ impl Client {
         Self {
             agent: self.agent.config().new_agent(),
             url: self.url.clone(),
+            explain_url: self.explain_url.clone(),
             authorization: self.authorization.clone(),
         }
     }
@@ -110,12 +120,29 @@ impl Client {
         read(status, &answer)
     }
 
+    /// Sends a call that the policy denies, and gives what judged it.
+    pub(crate) fn deny(&self, arguments: &Value) -> Result<Judged, Failure> {
+        let (status, answer) = self.post(arguments.to_string().as_bytes())?;
+        judged(status, 403, &answer, "detail")
+    }
+
+    /// Asks what the policy makes of a call of code.
+    pub(crate) fn explain(&self, arguments: &Value) -> Result<Judged, Failure> {
+        let call = json!({ "tool": "execute_code", "arguments": arguments });
+        let (status, answer) = self.post_to(&self.explain_url, call.to_string().as_bytes())?;
+        judged(status, 200, &answer, "reason")
+    }
+
     /// Sends bytes and gives the status and body, unread: for measuring.
     pub(crate) fn post(&self, body: &[u8]) -> Result<(u16, Vec<u8>), Failure> {
+        self.post_to(&self.url, body)
+    }
+
+    fn post_to(&self, url: &str, body: &[u8]) -> Result<(u16, Vec<u8>), Failure> {
         let lost = |error: ureq::Error| Failure::answer(DAEMON, format!("nothing: {error}"));
         let mut response = self
             .agent
-            .post(&self.url)
+            .post(url)
             .header("authorization", &self.authorization)
             .header("content-type", "application/json")
             .send(body)
@@ -177,6 +204,28 @@ impl Ran {
             (Ending::Exited, Some(code)) => format!("exited {code}"),
             (ending, _) => ending.word().replace('_', " "),
         }
+    }
+}
+
+fn judged(status: u16, wanted: u16, answer: &[u8], why: &str) -> Result<Judged, Failure> {
+    let text = || String::from_utf8_lossy(answer).into_owned();
+    if status != wanted {
+        return Err(Failure::answer(DAEMON, format!("{status}: {}", text())));
+    }
+    let read: Value = serde_json::from_slice(answer).unwrap_or_default();
+    let generation = read.pointer("/policy/generation").and_then(Value::as_u64);
+    let digest = read.pointer("/policy/digest").and_then(Value::as_str);
+    let reason = read.get(why).and_then(Value::as_str);
+    match (generation, digest, reason) {
+        (Some(generation), Some(digest), Some(reason)) => Ok(Judged {
+            generation,
+            digest: digest.to_owned(),
+            reason: reason.to_owned(),
+        }),
+        (_, _, _) => Err(Failure::answer(
+            DAEMON,
+            format!("without a policy: {}", text()),
+        )),
     }
 }
 
@@ -243,7 +292,6 @@ fn lacks(field: &str) -> impl FnOnce() -> Failure {
 mod tests {
     #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
     use super::*;
-    use serde_json::json;
 
     fn answer() -> Value {
         json!({

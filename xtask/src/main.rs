@@ -1,4 +1,4 @@
-//! The developer's commands: `cargo xtask demo | test | ci | bench call | redcode`.
+//! The developer's commands: `cargo xtask demo | test | ci | bench call | bench reload | redcode`.
 //!
 //! Reads the command line and hands over to one module for each command. It
 //! never changes a source file, and installs nothing but what `setup.rs` and
@@ -41,6 +41,9 @@ cargo xtask bench call   measure `print(1)` beside native python3, bubblewrap an
     --rounds N           rounds of the comparison                                      [200]
     --docker             start dockerd with runc and runsc if none is running (needs root)
     --peers-only         leave Lazaret out: the others alone
+cargo xtask bench reload change the policy under 2,000 decisions a second
+    --seconds N          how long                                                      [20]
+    --clients N          how many clients ask at once                                  [16]
 ";
 
 fn main() -> ExitCode {
@@ -63,6 +66,7 @@ enum Task {
     Ci,
     Redcode(Vec<String>),
     BenchCall(bench::Options),
+    BenchReload(bench::reload::Options),
 }
 
 impl Task {
@@ -77,6 +81,9 @@ impl Task {
                 rest.iter().map(|&word| word.into()).collect(),
             )),
             ["bench", "call", rest @ ..] => bench::Options::parse(rest).map(Self::BenchCall),
+            ["bench", "reload", rest @ ..] => {
+                bench::reload::Options::parse(rest).map(Self::BenchReload)
+            }
             [other, ..] => Err(Failure::Usage(format!(
                 "`{other}` does not stand here; see `cargo xtask --help`"
             ))),
@@ -95,6 +102,7 @@ fn perform(task: Task) -> Result<(), Failure> {
         Task::Ci => ci::run(&Workspace::find()?),
         Task::Redcode(rest) => redcode::run(&Workspace::find()?, &rest),
         Task::BenchCall(options) => bench::run(&Workspace::find()?, &options),
+        Task::BenchReload(options) => bench::reload::run(&Workspace::find()?, &options),
     }
 }
 

@@ -12,11 +12,16 @@ use sha2::{Digest as _, Sha256};
 
 use crate::wire::{Data, Id, Kind};
 
-/// The format of a record, and the `v` that each record carries.
-pub const RECORD_VERSION: u64 = 1;
+/// The format in which records are written, and the `v` that each of them carries.
+pub const RECORD_VERSION: u64 = 2;
+
+/// The first format. Records of it are read as they are, beside later ones.
+const FIRST_VERSION: u64 = 1;
 
 /// Stands before everything that goes into a record's hash, so that a digest
-/// made for another purpose can never pass for one of ours.
+/// made for another purpose can never pass for one of ours. It is that of the
+/// chain, which runs through records of all formats; a record's own format is
+/// part of its bytes.
 const RECORD_TAG: &[u8; 25] = b"lazaret-ledger-record-v1\0";
 
 /// The hash before the first record: SHA-256 of `lazaret-ledger-genesis-v1`.
@@ -28,7 +33,8 @@ pub const GENESIS: [u8; 32] = [
 // Ledgers outlive programs. Whoever changes one of these changes the format.
 const _: () = {
     assert!(
-        RECORD_VERSION == 1
+        RECORD_VERSION == 2
+            && FIRST_VERSION == 1
             && RECORD_TAG.len() == 25
             && matches!(RECORD_TAG, b"lazaret-ledger-record-v1\0"),
         "the record format is pinned: read docs/LEDGER.md, `Changing the format`, before changing it"
@@ -112,7 +118,7 @@ pub(crate) enum DecodeError {
     Json(String),
     #[error("not in canonical form")]
     NotCanonical,
-    #[error("record format {0}; this program reads format {RECORD_VERSION}")]
+    #[error("record format {0}; this program reads formats {FIRST_VERSION} to {RECORD_VERSION}")]
     Version(u64),
 }
 
@@ -125,10 +131,13 @@ impl DecodeError {
 /// Reads a record strictly; see the head of this file.
 pub(crate) fn decode(bytes: &[u8]) -> Result<Decoded, DecodeError> {
     let frame: Frame<'_> = serde_json::from_slice(bytes).map_err(|error| foreign(bytes, error))?;
-    if frame.v != RECORD_VERSION {
+    if !is_known(frame.v) {
         return Err(DecodeError::Version(frame.v));
     }
     let data = Data::parse(frame.kind, frame.data.get()).map_err(DecodeError::json)?;
+    if !fits(&data, frame.v) {
+        return Err(DecodeError::NotCanonical);
+    }
     let again = data.encode().map_err(DecodeError::json)?;
     if again.as_bytes() != frame.data.get().as_bytes() {
         return Err(DecodeError::NotCanonical);
@@ -144,10 +153,25 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Decoded, DecodeError> {
     Ok(Decoded { place, data })
 }
 
+fn is_known(version: u64) -> bool {
+    (FIRST_VERSION..=RECORD_VERSION).contains(&version)
+}
+
+/// Whether the data has the fields of this format: a decision bears the generation of its policy
+/// since format 2.
+fn fits(data: &Data, version: u64) -> bool {
+    match data {
+        Data::Decision(decision) => {
+            decision.policy_generation.is_some() == (version > FIRST_VERSION)
+        }
+        Data::Start(_) | Data::Stop(_) | Data::Outcome(_) | Data::Note(_) => true,
+    }
+}
+
 /// Tells a record of a later format from bytes that are none.
 fn foreign(bytes: &[u8], error: serde_json::Error) -> DecodeError {
     match serde_json::from_slice::<Peek>(bytes) {
-        Ok(Peek { v }) if v != RECORD_VERSION => DecodeError::Version(v),
+        Ok(Peek { v }) if !is_known(v) => DecodeError::Version(v),
         Ok(_) | Err(_) => DecodeError::json(error),
     }
 }

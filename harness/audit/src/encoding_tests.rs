@@ -26,6 +26,7 @@ fn decision() -> Prepared {
         rules: vec!["contain-code".to_owned()],
         reason: "line one\nand \"two\" \u{1} \u{1F600}".to_owned(),
         policy_digest: [0x33; 32],
+        policy_generation: 3,
         profile: Some("wasm-offline".to_owned()),
         runtime: Some("python".to_owned()),
         limits: json!({"wall_ms": 10_000, "memory_bytes": 268_435_456_u64, "b": [1, -1, null, true]}),
@@ -94,23 +95,65 @@ fn the_genesis_is_the_digest_of_its_name() {
     assert_eq!(digest(b"lazaret-ledger-genesis-v1"), GENESIS);
 }
 
+/// The pinned decision: with what format 2 added, or without it.
+fn pinned(generation: &str, version: u64) -> String {
+    let before = concat!(
+        r#"{"data":{"arguments":{"bytes":2,"digest":"44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"},"#,
+        r#""call_id":"22222222-2222-2222-2222-222222222222","limits":{"b":[1,-1,null,true],"memory_bytes":268435456,"wall_ms":10000},"#,
+        r#""policy_digest":"3333333333333333333333333333333333333333333333333333333333333333","#,
+    );
+    let after = concat!(
+        r#""principal":"local","profile":"wasm-offline","#,
+        "\"reason\":\"line one\\nand \\\"two\\\" \\u0001 \u{1F600}\",",
+        r#""rules":["contain-code"],"runtime":"python","session":null,"tool":"execute_code","verdict":"allow"},"#,
+        r#""instance":"11111111-1111-1111-1111-111111111111","kind":"decision","seq":7,"time_us":1700000000000000,"v":"#,
+    );
+    format!("{before}{generation}{after}{version}}}")
+}
+
+/// Computed by another program (Python's hashlib) from the bytes of [`pinned`].
+const PINNED_HASH_1: &str = "9d16044b39ac8d8d7d2d1b270f43339afcef40ffd4319b209e2bb3592146374c";
+const PINNED_HASH_2: &str = "440cccc6f5b58fcb55c7be1ae97ae8fe7ac3ac6c177c249ff3dab192d72e398d";
+
 #[test]
 fn a_pinned_record_has_its_pinned_bytes_and_hash() {
     let record = framed(&decision());
-    let expected = concat!(
-        r#"{"data":{"arguments":{"bytes":2,"digest":"44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"},"#,
-        r#""call_id":"22222222-2222-2222-2222-222222222222","limits":{"b":[1,-1,null,true],"memory_bytes":268435456,"wall_ms":10000},"#,
-        r#""policy_digest":"3333333333333333333333333333333333333333333333333333333333333333","principal":"local","profile":"wasm-offline","#,
-        "\"reason\":\"line one\\nand \\\"two\\\" \\u0001 \u{1F600}\",",
-        r#""rules":["contain-code"],"runtime":"python","session":null,"tool":"execute_code","verdict":"allow"},"#,
-        r#""instance":"11111111-1111-1111-1111-111111111111","kind":"decision","seq":7,"time_us":1700000000000000,"v":1}"#,
-    );
+    let expected = pinned(r#""policy_generation":3,"#, 2);
     assert_eq!(String::from_utf8(record.clone()).unwrap(), expected);
-    assert_eq!(Digest(chain(&GENESIS, &record)).to_string(), PINNED_HASH);
+    assert_eq!(Digest(chain(&GENESIS, &record)).to_string(), PINNED_HASH_2);
 }
 
-/// Computed by another program (Python's hashlib) from the bytes above.
-const PINNED_HASH: &str = "9d16044b39ac8d8d7d2d1b270f43339afcef40ffd4319b209e2bb3592146374c";
+/// Ledgers outlive programs: what format 1 wrote is read, and has the hash that it had.
+#[test]
+fn a_record_of_the_first_format_is_read_as_it_is() {
+    let record = pinned("", 1);
+    assert_eq!(
+        Digest(chain(&GENESIS, record.as_bytes())).to_string(),
+        PINNED_HASH_1
+    );
+    let decoded = decode(record.as_bytes()).unwrap();
+    assert_eq!(decoded.place, PLACE);
+    let Data::Decision(decision) = decoded.data else {
+        panic!("not a decision")
+    };
+    assert_eq!(decision.policy_generation, None);
+}
+
+#[test]
+fn a_decision_has_the_fields_of_its_own_format() {
+    for (generation, version) in [
+        ("", 2),
+        (r#""policy_generation":3,"#, 1),
+        (r#""policy_generation":null,"#, 2),
+    ] {
+        let record = pinned(generation, version);
+        assert_eq!(
+            decode(record.as_bytes()),
+            Err(DecodeError::NotCanonical),
+            "{record}"
+        );
+    }
+}
 
 #[test]
 fn every_kind_is_written_in_sorted_order_and_read_back() {
@@ -145,8 +188,8 @@ fn a_second_spelling_is_no_record() {
         ("\"bytes\":6", "\"bytes\":6e0"),
         ("\"exit_code\":-1,", ""),
         ("\"exit_code\":-1", "\"exit_code\":-0"),
-        ("\"v\":1}", "\"v\":1} "),
-        ("\"v\":1}", "\"v\":1,\"w\":1}"),
+        ("\"v\":2}", "\"v\":2} "),
+        ("\"v\":2}", "\"v\":2,\"w\":1}"),
         (
             "22222222-2222-2222-2222-222222222222",
             "22222222222222222222222222222222",
@@ -165,12 +208,12 @@ fn a_second_spelling_is_no_record() {
 
 #[test]
 fn a_later_format_is_named() {
-    let later = br#"{"anything":[],"v":2}"#;
-    assert_eq!(decode(later), Err(DecodeError::Version(2)));
+    let later = br#"{"anything":[],"v":3}"#;
+    assert_eq!(decode(later), Err(DecodeError::Version(3)));
     let record = String::from_utf8(framed(&note()))
         .unwrap()
-        .replace("\"v\":1", "\"v\":3");
-    assert_eq!(decode(record.as_bytes()), Err(DecodeError::Version(3)));
+        .replace("\"v\":2", "\"v\":4");
+    assert_eq!(decode(record.as_bytes()), Err(DecodeError::Version(4)));
 }
 
 #[test]

@@ -50,6 +50,8 @@ pub struct DecisionEntry {
     pub reason: String,
     /// SHA-256 of the policy that decided.
     pub policy_digest: [u8; 32],
+    /// Which policy of the daemon's life it was, from 1.
+    pub policy_generation: u64,
     /// The profile it runs in, when it runs.
     pub profile: Option<String>,
     /// The runtime it runs on, when it runs.

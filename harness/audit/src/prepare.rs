@@ -66,6 +66,7 @@ pub(crate) fn decision(entry: DecisionEntry) -> Result<(Prepared, Verdict), Refu
         call_id: Id(entry.call_id),
         limits: json("limits", entry.limits)?,
         policy_digest: Digest(entry.policy_digest),
+        policy_generation: Some(entry.policy_generation),
         principal: entry.principal,
         profile: entry.profile,
         reason: entry.reason,

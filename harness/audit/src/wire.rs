@@ -106,6 +106,9 @@ pub struct Decision {
     pub limits: Json,
     /// SHA-256 of the policy that decided.
     pub policy_digest: Digest,
+    /// Which policy of the daemon's life it was, from 1. Records of format 1 do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy_generation: Option<u64>,
     /// Who asked.
     pub principal: String,
     /// The profile it runs in, when it runs.

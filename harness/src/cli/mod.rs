@@ -9,6 +9,7 @@ mod runtime;
 mod serve;
 mod show;
 mod units;
+mod write;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -44,7 +45,7 @@ enum Command {
     Run(Box<run::RunArgs>),
     /// Serve the HTTP API
     Serve(serve::ServeArgs),
-    /// Check and explain policies
+    /// Check, test, explain, format, compare and replay policies
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
     /// Read and verify the ledger

@@ -1,4 +1,9 @@
-//! `lazaret policy`: check a policy, explain a verdict.
+//! `lazaret policy`: check a policy, explain a verdict; the larger tools have files of their own.
+
+mod export;
+mod fmt;
+mod replay;
+mod test;
 
 use std::io::{BufRead, Read};
 use std::path::{Path, PathBuf};
@@ -36,6 +41,14 @@ pub(crate) enum PolicyCommand {
         #[command(flatten)]
         places: Places,
     },
+    /// Run the tests in a policy's rules
+    Test(test::TestArgs),
+    /// Write policy files in the one way
+    Fmt(fmt::FmtArgs),
+    /// Say a policy in another engine's language
+    Export(export::ExportArgs),
+    /// Decide recorded calls with another policy, and say what would have changed
+    Replay(replay::ReplayArgs),
     /// Say what the policy makes of a call, rule by rule
     Explain {
         /// Policy file [default: the shipped `contain`]
@@ -54,6 +67,10 @@ pub(crate) enum PolicyCommand {
 pub(crate) fn policy(command: &PolicyCommand) -> Result<ExitCode, Failure> {
     match command {
         PolicyCommand::Check { file, places } => check(file, places),
+        PolicyCommand::Test(args) => test::test(args),
+        PolicyCommand::Fmt(args) => Ok(fmt::format(args)),
+        PolicyCommand::Export(args) => export::export(args),
+        PolicyCommand::Replay(args) => Ok(replay::replay(args)),
         PolicyCommand::Decide {
             policy,
             pack,

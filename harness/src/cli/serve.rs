@@ -51,15 +51,24 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, Failure> {
             bound.address()?
         )?;
         std::io::stdout().flush()?;
+        let rules = harness.clone();
+        let following = tokio::spawn(async move {
+            tokio::join!(rules.watch(), async {
+                while hangup.recv().await.is_some() {
+                    // What is wrong is logged, and shown in health.
+                    let _kept = rules.reload("SIGHUP").await.is_ok();
+                }
+            })
+        });
         bound
             .serve(async move {
                 tokio::select! {
                     _ = terminate.recv() => {}
                     _ = interrupt.recv() => {}
-                    _ = hangup.recv() => {}
                 }
             })
             .await;
+        following.abort();
         harness
             .close(Duration::from_millis(config.drain_ms))
             .await?;

@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 
 use anstyle::{AnsiColor, Style};
+use indicatif::{ProgressBar, ProgressStyle};
 
 /// How a word is meant.
 #[derive(Debug, Clone, Copy)]
@@ -51,4 +52,45 @@ pub(crate) fn time(micros: u64) -> String {
         || format!("{micros} us"),
         |at| at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
     )
+}
+
+/// Print rows in columns: figures to the right, words to the left.
+pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) {
+    let head: Vec<String> = head.iter().map(|&word| word.to_owned()).collect();
+    let all = || std::iter::once(&head).chain(rows);
+    let columns: Vec<(usize, bool)> = (0..head.len())
+        .map(|column| {
+            let width = all().filter_map(|row| row.get(column));
+            let width = width.map(|cell| cell.chars().count()).max();
+            let mut cells = rows.iter().filter_map(|row| row.get(column));
+            (width.unwrap_or(0), cells.all(|cell| is_figure(cell)))
+        })
+        .collect();
+    for row in all() {
+        let cells = row.iter().zip(&columns);
+        let cells: Vec<String> = cells
+            .map(|(cell, &(width, figures))| match figures {
+                true => format!("{cell:>width$}"),
+                false => format!("{cell:<width$}"),
+            })
+            .collect();
+        line(cells.join("  ").trim_end());
+    }
+}
+
+fn is_figure(cell: &str) -> bool {
+    cell.chars().all(|c| c.is_ascii_digit() || c == '/')
+}
+
+/// A bar of `count` steps on standard error; nothing without a terminal.
+pub(crate) fn bar(count: usize, what: &str) -> ProgressBar {
+    let bar = match std::io::stderr().is_terminal() {
+        true => ProgressBar::new(count as u64),
+        false => ProgressBar::hidden(),
+    };
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg} {elapsed}") {
+        bar.set_style(style);
+    }
+    bar.set_message(what.to_owned());
+    bar
 }

@@ -7,7 +7,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use executor::runtime::hex::sha256;
+use executor::runtime::hex::{hex, sha256};
 use executor::{OutFile, ProgramError, Stream};
 use http_body_util::BodyExt as _;
 use policy::{Refusal, json as strict};
@@ -59,9 +59,9 @@ async fn run(gate: &Gate, request: Request) -> Result<Executed, Problem> {
 
 /// Bodies above this are read on a thread that may block: 64 KiB take a fifth of a
 /// millisecond.
-const LARGE_BYTES: usize = 64 << 10;
+pub(crate) const LARGE_BYTES: usize = 64 << 10;
 
-fn parse(body: &[u8]) -> Result<Value, Problem> {
+pub(crate) fn parse(body: &[u8]) -> Result<Value, Problem> {
     let parsed = match body.len() > LARGE_BYTES {
         true => tokio::task::block_in_place(|| strict::parse(body)),
         false => strict::parse(body),
@@ -83,7 +83,7 @@ fn room<'a>(gate: &'a Gate, request: &Request) -> Result<SemaphorePermit<'a>, Pr
 }
 
 /// JSON, or no word about it: another type may mean another reading of the bytes.
-fn check_media_type(request: &Request) -> Result<(), Problem> {
+pub(crate) fn check_media_type(request: &Request) -> Result<(), Problem> {
     let Some(value) = request.headers().get(header::CONTENT_TYPE) else {
         return Ok(());
     };
@@ -104,7 +104,7 @@ fn check_media_type(request: &Request) -> Result<(), Problem> {
 }
 
 /// The body, if it is not too long and comes in time.
-async fn read_body(request: Request, most: usize) -> Result<Vec<u8>, Problem> {
+pub(crate) async fn read_body(request: Request, most: usize) -> Result<Vec<u8>, Problem> {
     let announced = announced(&request);
     let (_, body): (_, Body) = request.into_parts();
     if announced.is_some_and(|length| length > most as u64) {
@@ -167,7 +167,7 @@ fn too_long(most: usize) -> Problem {
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail)
 }
 
-fn bad_request(detail: impl Into<String>) -> Problem {
+pub(crate) fn bad_request(detail: impl Into<String>) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "bad-request", detail)
 }
 
@@ -180,6 +180,9 @@ fn problem(error: CallError) -> Problem {
         CallError::Arguments(_) | CallError::Call(_) => bad_request(detail),
         CallError::Busy => {
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail).retry_after(RETRY_S)
+        }
+        CallError::PolicyBroken(_) => {
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "policy-broken", detail)
         }
         CallError::Ledger(_) => {
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, "ledger-sealed", detail)
@@ -218,6 +221,10 @@ pub fn denied(denial: &Denial) -> Problem {
         .with("rules", Value::Array(rules))
         .with("next_steps", json!(refusal.next_steps()))
         .with("ledger", json!({ "decision": denial.decision_seq() }))
+        .with(
+            "policy",
+            policy(denial.generation(), &refusal.policy_digest()),
+        )
 }
 
 /// The document about a call that ran.
@@ -248,6 +255,7 @@ pub fn answer(reply: &Reply) -> Value {
         "ledger",
         json!({ "decision": reply.decision_seq(), "outcome": reply.outcome_seq() }),
     );
+    put("policy", policy(reply.generation(), &reply.policy_digest()));
     for (key, stream) in [
         ("stdout_base64", &outcome.stdout),
         ("stderr_base64", &outcome.stderr),
@@ -257,6 +265,11 @@ pub fn answer(reply: &Reply) -> Value {
         }
     }
     Value::Object(answer)
+}
+
+/// Which policy decided.
+fn policy(generation: u64, digest: &[u8; 32]) -> Value {
+    json!({ "generation": generation, "digest": hex(digest) })
 }
 
 /// A stream as text. Bytes that are no UTF-8 are replaced here, and the stream

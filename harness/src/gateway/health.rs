@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use super::rules::in_force;
 use super::{Gate, Problem};
 
 /// The process answers.
@@ -16,10 +17,13 @@ pub(crate) async fn live() -> Json<Value> {
 /// A call would be run now; otherwise 503 and why not.
 pub(crate) async fn ready(State(gate): State<Gate>) -> Response {
     match why_not(&gate) {
-        None => Json(json!({ "status": "ready" })).into_response(),
-        Some(why) => {
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not-ready", why).into_response()
+        None => {
+            let policy = in_force(&gate.harness.rules());
+            Json(json!({ "status": "ready", "policy": policy })).into_response()
         }
+        Some(why) => Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not-ready", why)
+            .with("policy", in_force(&gate.harness.rules()))
+            .into_response(),
     }
 }
 
@@ -35,6 +39,7 @@ pub(crate) async fn health(State(gate): State<Gate>) -> Response {
         "reason": why,
         "version": env!("CARGO_PKG_VERSION"),
         "workers": gate.harness.health().pool,
+        "policy": in_force(&gate.harness.rules()),
     });
     (status, Json(body)).into_response()
 }
@@ -46,6 +51,9 @@ fn why_not(gate: &Gate) -> Option<String> {
     }
     if let Some(reason) = health.broken {
         return Some(format!("no worker starts: {reason}"));
+    }
+    if let Some(broken) = health.rules.closed() {
+        return Some(format!("the policy is broken, nothing is judged: {broken}"));
     }
     health.stopping.then(|| "the daemon is stopping".to_owned())
 }

@@ -9,6 +9,7 @@ mod execute;
 mod health;
 mod openapi;
 mod problem;
+mod rules;
 mod serve;
 
 pub use auth::{Token, TokenError};
@@ -63,6 +64,10 @@ pub(crate) fn router(gate: Gate) -> Router {
     // What is behind the token; what is not says nothing about calls.
     let guarded = Router::new()
         .route("/v1/execute", post(execute::execute))
+        .route("/v1/policy", get(rules::show))
+        .route("/v1/policy/reload", post(rules::reload))
+        .route("/v1/policy/check", post(rules::check))
+        .route("/v1/policy/explain", post(rules::explain))
         .route_layer(middleware::from_fn_with_state(gate.clone(), auth::require));
     Router::new()
         .route("/health", get(health::health))

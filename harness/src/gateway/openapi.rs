@@ -19,6 +19,10 @@ fn openapi() -> Value {
         },
         "paths": {
             "/v1/execute": { "post": execute() },
+            "/v1/policy": { "get": policy_in_force() },
+            "/v1/policy/reload": { "post": policy_reload() },
+            "/v1/policy/check": { "post": policy_check() },
+            "/v1/policy/explain": { "post": policy_explain() },
             "/health": { "get": health("How the daemon stands") },
             "/health/live": { "get": health("Whether the process answers") },
             "/health/ready": { "get": health("Whether a call would be run now") },
@@ -33,6 +37,8 @@ fn openapi() -> Value {
             "schemas": {
                 "Program": program(),
                 "Outcome": outcome(),
+                "Policy": policy(),
+                "Finding": finding(),
                 "Problem": problem(),
             },
         },
@@ -60,7 +66,166 @@ fn execute() -> Value {
             "413": refusal("More than is taken"),
             "415": refusal("Not JSON"),
             "500": refusal("A step of the daemon failed; the call's record is in the ledger"),
-            "503": refusal("The queue is full, the ledger is sealed, or the daemon is stopping"),
+            "503": refusal("The queue is full, the ledger is sealed, the policy is broken and the gate closed, or the daemon is stopping"),
+        },
+    })
+}
+
+fn policy_in_force() -> Value {
+    json!({
+        "operationId": "policy",
+        "summary": "The policy in force, and its warnings",
+        "security": [{ "token": [] }],
+        "responses": {
+            "200": {
+                "description": "The policy",
+                "content": { "application/json": { "schema": {
+                    "allOf": [reference("Policy"), { "type": "object", "properties": {
+                        "name": { "type": "string" },
+                        "doc": { "type": ["string", "null"] },
+                        "file": { "type": ["string", "null"], "description": "Null for the shipped policy" },
+                        "rules": { "type": "integer" },
+                        "profiles": { "type": "array", "items": { "type": "string" } },
+                        "on_broken": { "enum": ["keep", "close"] },
+                        "warnings": { "type": "array", "items": reference("Finding") },
+                        "expired": { "type": "array", "items": reference("Finding") },
+                    } }],
+                } } },
+            },
+            "401": refusal("No token, or another daemon's"),
+        },
+    })
+}
+
+fn policy_reload() -> Value {
+    json!({
+        "operationId": "policyReload",
+        "summary": "Read policy and profiles again, and put them in force if they are good",
+        "security": [{ "token": [] }],
+        "responses": {
+            "200": {
+                "description": "In force; `changed` is false where it means what the one before meant",
+                "content": { "application/json": { "schema": {
+                    "type": "object",
+                    "properties": { "changed": { "type": "boolean" }, "policy": reference("Policy") },
+                } } },
+            },
+            "401": refusal("No token, or another daemon's"),
+            "422": refusal("It is broken and the old one stays: `problems`, `policy`"),
+        },
+    })
+}
+
+fn policy_check() -> Value {
+    json!({
+        "operationId": "policyCheck",
+        "summary": "Load a policy's text with its tests, without putting it in force",
+        "security": [{ "token": [] }],
+        "requestBody": { "required": true, "content": { "application/json": { "schema": {
+            "type": "object",
+            "additionalProperties": false,
+            "required": ["text"],
+            "properties": {
+                "text": { "type": "string", "description": "The file's text (TOML)" },
+                "file": { "type": "string", "description": "Its name, for the findings" },
+                "include": {
+                    "type": "object", "additionalProperties": { "type": "string" },
+                    "description": "Texts of the files that it includes, by name",
+                },
+            },
+        } } } },
+        "responses": {
+            "200": {
+                "description": "What was found",
+                "content": { "application/json": { "schema": {
+                    "type": "object",
+                    "required": ["holds", "problems", "warnings"],
+                    "properties": {
+                        "holds": { "type": "boolean" },
+                        "name": { "type": "string" },
+                        "digest": { "type": "string" },
+                        "rules": { "type": "integer" },
+                        "problems": { "type": "array", "items": reference("Finding") },
+                        "warnings": { "type": "array", "items": reference("Finding") },
+                    },
+                } } },
+            },
+            "400": refusal("The request is malformed"),
+            "401": refusal("No token, or another daemon's"),
+            "408": refusal("The body did not come in time"),
+            "413": refusal("More than is taken"),
+            "415": refusal("Not JSON"),
+        },
+    })
+}
+
+fn policy_explain() -> Value {
+    json!({
+        "operationId": "policyExplain",
+        "summary": "What the policy in force makes of a call, rule by rule; nothing is run or recorded",
+        "security": [{ "token": [] }],
+        "requestBody": { "required": true, "content": { "application/json": { "schema": {
+            "type": "object",
+            "additionalProperties": false,
+            "required": ["tool", "arguments"],
+            "properties": {
+                "tool": { "type": "string", "pattern": "^[A-Za-z0-9_.-]{1,128}$" },
+                "arguments": { "type": "object" },
+                "principal": { "type": "string" },
+                "session": { "type": "string" },
+            },
+        } } } },
+        "responses": {
+            "200": {
+                "description": "The explanation",
+                "content": { "application/json": { "schema": {
+                    "type": "object",
+                    "required": ["verdict", "reason", "rules", "facts", "policy"],
+                    "properties": {
+                        "verdict": { "enum": ["allow", "hold", "deny"] },
+                        "reason": { "type": "string" },
+                        "next_steps": { "type": "array", "items": { "type": "string" } },
+                        "run": { "type": ["string", "null"] },
+                        "facts": { "type": "object" },
+                        "rules": { "type": "array", "items": { "type": "object" } },
+                        "nearest": { "type": ["object", "null"] },
+                        "policy": reference("Policy"),
+                    },
+                } } },
+            },
+            "400": refusal("The call is malformed"),
+            "401": refusal("No token, or another daemon's"),
+            "408": refusal("The body did not come in time"),
+            "413": refusal("More than is taken"),
+            "415": refusal("Not JSON"),
+        },
+    })
+}
+
+fn policy() -> Value {
+    json!({
+        "type": "object",
+        "required": ["generation", "digest"],
+        "properties": {
+            "generation": { "type": "integer", "minimum": 1, "description": "1 at the start of the daemon, one more with each policy of another meaning" },
+            "digest": { "type": "string", "description": "SHA-256 of what the policy means" },
+            "loaded_at": { "type": ["string", "null"], "format": "date-time" },
+            "last_error": { "type": ["string", "null"], "description": "Why the last attempt to load came to nothing" },
+        },
+    })
+}
+
+fn finding() -> Value {
+    json!({
+        "type": "object",
+        "required": ["file", "line", "column", "rule", "message"],
+        "properties": {
+            "file": { "type": "string" },
+            "line": { "type": "integer" },
+            "column": { "type": "integer" },
+            "rule": { "type": ["string", "null"] },
+            "test": { "type": ["integer", "null"] },
+            "message": { "type": "string" },
         },
     })
 }
@@ -163,6 +328,7 @@ fn outcome() -> Value {
             "ledger": { "type": "object", "properties": {
                 "decision": { "type": "integer" }, "outcome": { "type": "integer" },
             } },
+            "policy": reference("Policy"),
         },
     })
 }

@@ -11,6 +11,7 @@ mod contender;
 mod docker;
 mod load;
 mod memory;
+pub(crate) mod reload;
 mod sample;
 
 use std::time::Duration;

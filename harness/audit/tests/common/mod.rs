@@ -28,6 +28,7 @@ pub(crate) fn decision(call_id: [u8; 16], verdict: &str) -> DecisionEntry {
         rules: vec!["contain-code".to_owned()],
         reason: "runs in a sandbox".to_owned(),
         policy_digest: [7; 32],
+        policy_generation: 1,
         profile: Some("wasm-offline".to_owned()),
         runtime: Some("python".to_owned()),
         limits: json!({"wall_ms": 10_000}),
