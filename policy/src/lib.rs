@@ -33,6 +33,7 @@
 //! ```
 
 mod call;
+pub mod code;
 mod compile;
 mod condition;
 mod context;
