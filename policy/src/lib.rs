@@ -36,6 +36,7 @@ mod budget;
 mod call;
 pub mod cedar;
 mod cidr;
+pub mod code;
 mod compile;
 mod condition;
 mod context;
