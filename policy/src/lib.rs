@@ -58,6 +58,7 @@ pub mod shipped;
 mod source;
 mod testing;
 mod text;
+pub mod texts;
 mod verdict;
 mod when;
 
