@@ -67,6 +67,7 @@ mod testing;
 mod text;
 mod tool;
 mod uses;
+pub mod texts;
 mod verdict;
 mod when;
 
