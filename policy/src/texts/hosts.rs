@@ -80,4 +80,10 @@ pub fn hosts(text: &str) -> Hosts {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test may fail by panicking"
+)]
 mod tests;

@@ -211,8 +211,8 @@ fn kind_of(place: &Place) -> Option<UnicodeKind> {
 
 /// NFKC makes ASCII of it.
 fn is_other_form_of_ascii(this: char) -> bool {
-    let mut form = std::iter::once(this).nfkc().peekable();
-    form.peek() != Some(&this) && form.all(|c| c.is_ascii())
+    let this = std::iter::once(this);
+    is_nfkc_quick(this.clone()) != IsNormalized::Yes && this.nfkc().all(|c| c.is_ascii())
 }
 
 /// The text in Unicode's compatibility normal form (NFKC).
@@ -289,4 +289,5 @@ pub fn differences(name: &str) -> Differences {
 }
 
 #[cfg(test)]
+#[expect(clippy::indexing_slicing, reason = "a test may fail by panicking")]
 mod tests;

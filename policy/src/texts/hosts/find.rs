@@ -16,6 +16,10 @@ use super::{Host, Hosts, MAX_AUTHORITY_BYTES, MAX_HOSTS};
 /// How many places of a text are read as hosts, those that turn out to be none included.
 const MAX_READ: usize = 4 * MAX_HOSTS;
 
+/// How many bytes are looked at behind colons, beyond four times the text's length: hosts are
+/// short, and only a text that is made for it (`http:http:http:…`) has more.
+const MAX_SCANNED_BYTES: usize = 64 * 1024;
+
 /// How long a scheme can be; the longest that is registered has 36 letters.
 const MAX_SCHEME_BYTES: usize = 36;
 
@@ -55,6 +59,7 @@ struct Search {
     /// What was read already: the same text names the same host.
     read: HashSet<String>,
     tries: usize,
+    scanned: usize,
     gave_up: bool,
 }
 
@@ -76,14 +81,20 @@ impl Search {
 
     /// Everything that stands behind a scheme.
     fn urls(&mut self, text: &str) {
+        let limit = text
+            .len()
+            .saturating_mul(4)
+            .saturating_add(MAX_SCANNED_BYTES);
         for (colon, _) in text.match_indices(':') {
             let Some((before, behind)) = text.split_at_checked(colon) else {
                 continue;
             };
             if let Some(url) = url_at(before, behind.strip_prefix(':').unwrap_or_default()) {
+                self.scanned += url.len();
                 self.read(&url);
             }
-            if self.gave_up {
+            if self.gave_up || self.scanned > limit {
+                self.gave_up = true;
                 return;
             }
         }
@@ -138,8 +149,9 @@ fn scheme_before(before: &str) -> Option<&str> {
 /// The authority, up to what cannot be of a host where a text goes on behind it. User info may
 /// hold nearly any sign, so that it is only cut off behind its `@`.
 fn authority_before_syntax(rest: &str) -> &str {
+    // A little more than is read, so that the reader sees when it is too long.
     let near = rest
-        .get(..rest.floor_char_boundary(MAX_AUTHORITY_BYTES))
+        .get(..rest.floor_char_boundary(MAX_AUTHORITY_BYTES + 4))
         .unwrap_or_default();
     let ends = |c: char| c == ' ' || c == '\n' || "/\\?#'\"`<>".contains(c);
     let whole = near.split(ends).next().unwrap_or_default();
@@ -160,11 +172,15 @@ fn authority_before_syntax(rest: &str) -> &str {
 /// is kept, so that the reader can say that programs differ about it.
 fn late_at<'a>(near: &'a str, whole: &str) -> Option<&'a str> {
     let behind = near.get(whole.len()..)?;
+    if !behind.starts_with(['\\', '?', '#']) {
+        return None;
+    }
     let segment = behind
         .split(|c: char| c.is_whitespace() || "/'\"`<>".contains(c))
         .next()?;
-    let ambiguous = behind.starts_with(['\\', '?', '#']) && segment.contains('@');
-    ambiguous.then(|| near.get(..whole.len() + segment.len()))?
+    segment
+        .contains('@')
+        .then(|| near.get(..whole.len() + segment.len()))?
 }
 
 /// The part of a word that is a host without a scheme.

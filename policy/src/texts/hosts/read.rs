@@ -115,9 +115,12 @@ fn remote_helper(text: &str) -> Option<(&str, &str)> {
 
 fn read_remote_helper(helper: &str, address: &str) -> Host {
     let url = scheme_of(address).map(|(scheme, rest)| (scheme.to_ascii_lowercase(), rest));
-    let host = url.and_then(|(scheme, rest)| read_url(&scheme, rest));
-    let mut host = host.unwrap_or_else(nameless);
-    host.scheme = Some(helper.to_ascii_lowercase());
+    let inner = url.and_then(|(scheme, rest)| read_url(&scheme, rest));
+    let helper = helper.to_ascii_lowercase();
+    // `http::@evil.example` is a URL for a browser.
+    let own = || read_url(&helper, &format!(":{address}")).filter(|_| is_special(&helper));
+    let mut host = inner.or_else(own).unwrap_or_else(nameless);
+    host.scheme = Some(helper);
     host.disguised([Disguise::RemoteHelper])
 }
 
@@ -253,7 +256,7 @@ fn read_name(written: &str) -> Option<Host> {
     let (written, zone) = without_zone(written);
     let dotless = written.trim_end_matches(['.', '\u{3002}', '\u{FF0E}', '\u{FF61}']);
     if dotless.is_empty() {
-        return None;
+        return (!written.is_empty()).then(|| invalid(&written));
     }
     let mut marks = Vec::new();
     marks.extend(zone.then_some(Disguise::Zone));
@@ -355,7 +358,7 @@ fn read_device((scheme, rest): (&str, &str)) -> Option<Host> {
 
 /// A host without a scheme, with what may stand around it.
 fn read_bare(text: &str) -> Option<Host> {
-    let path = text.starts_with('/') || text.starts_with("./") || text.starts_with("~/");
+    let path = text.starts_with(['/', '~']) || matches!(text.split('/').next(), Some("." | ".."));
     if path || text.contains(' ') {
         return None;
     }

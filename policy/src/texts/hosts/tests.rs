@@ -92,6 +92,11 @@ const DISGUISED: &[(&str, &str, &[Disguise])] = &[
     ),
     ("http://сор.com/", "xn--n1aeb.com", &[Confusable]),
     ("ext::sh -c whoami", "", &[RemoteHelper]),
+    (
+        "http::@evil.com",
+        "evil.com",
+        &[UserInfo, Slashes, RemoteHelper],
+    ),
     ("git::https://evil.com/x", "evil.com", &[RemoteHelper]),
     ("http://1.2.3.256/", "1.2.3.256", &[Invalid]),
     ("http://4294967296/", "4294967296", &[Invalid]),
@@ -288,4 +293,12 @@ fn an_overlong_host_is_cut_and_named() {
     let host = read(&text);
     assert!(host.disguise.contains(&Overlong));
     assert!(host.name.len() <= MAX_AUTHORITY_BYTES);
+    let text = format!("curl http://{}@evil.com/", "a".repeat(MAX_AUTHORITY_BYTES));
+    assert!(find_hosts(&text).found[0].disguise.contains(&Overlong));
+}
+
+#[test]
+fn a_text_made_of_colons_ends_soon_and_says_so() {
+    assert!(!find_hosts(&"http:".repeat(13_000)).complete);
+    assert!(find_hosts(&"a:".repeat(30_000)).complete);
 }

@@ -266,10 +266,6 @@ fn is_mixed(secret: &[u8]) -> bool {
 }
 
 /// Shannon's entropy of the bytes, in bits a byte.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "lengths are far below 2^52, and a threshold needs no exactness"
-)]
 fn entropy(bytes: &[u8]) -> f64 {
     let mut counts = [0_usize; 256];
     for byte in bytes {
