@@ -68,6 +68,12 @@ const DISGUISED: &[(&str, &str, &[Disguise])] = &[
     ("ht\ntp://ev\til.com/", "evil.com", &[Control]),
     ("\x01http://evil.com", "evil.com", &[Control]),
     ("http://evil.com\0.good.com/", "evil.com", &[Nul]),
+    ("http://\0@evil.com/", "evil.com", &[UserInfo, Nul]),
+    (
+        "127.%2e",
+        "0.0.0.127",
+        &[DecimalAddress, TrailingDot, PercentEncoded],
+    ),
     ("http://%65vil.com/", "evil.com", &[PercentEncoded]),
     ("http://%31%32%37.0.0.1/", "127.0.0.1", &[PercentEncoded]),
     ("http://ev\u{200B}il.com/", "evil.com", &[Hidden]),
