@@ -1,12 +1,13 @@
-//! How long the readers of texts take: `cargo run --release -p policy --example bench_texts`.
+//! How long the readers of texts take: `cargo run -p policy --example bench_texts`.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use policy::texts::{encodings, hosts, paths, secrets, unicode};
 
-const COMMAND: &str =
-    "find /srv/app -name '*.py' -mtime -2 | xargs grep -ln 'import requests' | sort > /tmp/out_files.txt";
+type Reader = fn(&str);
+
+const COMMAND: &str = "find /srv/app -name '*.py' -mtime -2 | xargs grep -ln 'import requests' | sort > /tmp/out_files.txt";
 
 /// The least time of `rounds` runs: the machine is shared.
 fn least(rounds: usize, run: impl Fn()) -> Duration {
@@ -27,14 +28,23 @@ fn show(name: &str, text: &str, rounds: usize, read: impl Fn(&str)) -> Duration 
 
 fn all(title: &str, text: &str, rounds: usize) {
     println!("{title}, {} bytes", text.len());
-    let readers: [(&str, fn(&str)); 5] = [
+    let readers: [(&str, Reader); 5] = [
         ("hosts", |text| drop(black_box(hosts::find_hosts(text)))),
-        ("paths", |text| drop(black_box(paths::normal(text, Some("/work"))))),
+        ("paths", |text| {
+            drop(black_box(paths::normal(text, Some("/work"))))
+        }),
         ("unicode", |text| drop(black_box(unicode::unicode(text)))),
-        ("encodings", |text| drop(black_box(encodings::encodings(text)))),
-        ("secrets", |text| drop(black_box(secrets::find_secrets(text)))),
+        ("encodings", |text| {
+            drop(black_box(encodings::encodings(text)))
+        }),
+        ("secrets", |text| {
+            drop(black_box(secrets::find_secrets(text)))
+        }),
     ];
-    let total: Duration = readers.iter().map(|(name, read)| show(name, text, rounds, read)).sum();
+    let total: Duration = readers
+        .iter()
+        .map(|(name, read)| show(name, text, rounds, read))
+        .sum();
     println!("  {:<10} {total:>12.2?}", "together");
 }
 
@@ -46,8 +56,13 @@ fn main() {
     secrets::warm();
     println!("every rule compiled      {:.2?}", start.elapsed());
     all("command", COMMAND, 2000);
-    all("commands", &format!("{COMMAND}\n").repeat(64 * 1024 / COMMAND.len()), 50);
-    let keywords = "aws secret token= eyJ sk-ant- password: npm_ okta jira discord ghp_ http://a:b@c ";
+    all(
+        "commands",
+        &format!("{COMMAND}\n").repeat(64 * 1024 / COMMAND.len()),
+        50,
+    );
+    let keywords =
+        "aws secret token= eyJ sk-ant- password: npm_ okta jira discord ghp_ http://a:b@c ";
     for (title, text) in [
         ("keywords", keywords),
         ("colons", "http:"),

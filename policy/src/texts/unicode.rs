@@ -245,7 +245,7 @@ pub fn ascii_reading(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     let mut reading = String::with_capacity(text.len());
-    for this in text.nfkc() {
+    for this in nfkc(text).chars() {
         if is_hidden(this) || is_bidi(this) {
             continue;
         }

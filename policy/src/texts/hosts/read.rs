@@ -58,7 +58,14 @@ const PORTS: [(&str, u16); 24] = [
 /// the same as there being none.
 pub fn read_host(text: &str) -> Option<Host> {
     let (clean, disguise) = cleaned(text);
-    Some(read_clean(&clean)?.disguised(disguise))
+    if let Some(host) = read_clean(&clean) {
+        return Some(host.disguised(disguise));
+    }
+    // Without a host before the NUL, there may be one for readers that go on behind it.
+    let whole = text.contains('\0').then(|| text.replace('\0', ""))?;
+    let (clean, rest) = cleaned(&whole);
+    let host = read_clean(&clean)?;
+    Some(host.disguised(disguise.into_iter().chain(rest)))
 }
 
 /// The text says by its form that it is a URL or address.
@@ -115,9 +122,12 @@ fn remote_helper(text: &str) -> Option<(&str, &str)> {
 
 fn read_remote_helper(helper: &str, address: &str) -> Host {
     let url = scheme_of(address).map(|(scheme, rest)| (scheme.to_ascii_lowercase(), rest));
-    let host = url.and_then(|(scheme, rest)| read_url(&scheme, rest));
-    let mut host = host.unwrap_or_else(nameless);
-    host.scheme = Some(helper.to_ascii_lowercase());
+    let inner = url.and_then(|(scheme, rest)| read_url(&scheme, rest));
+    let helper = helper.to_ascii_lowercase();
+    // `http::@evil.example` is a URL for a browser.
+    let own = || read_url(&helper, &format!(":{address}")).filter(|_| is_special(&helper));
+    let mut host = inner.or_else(own).unwrap_or_else(nameless);
+    host.scheme = Some(helper);
     host.disguised([Disguise::RemoteHelper])
 }
 
@@ -259,6 +269,11 @@ fn read_name(written: &str) -> Option<Host> {
     marks.extend(zone.then_some(Disguise::Zone));
     marks.extend((dotless.len() < written.len()).then_some(Disguise::TrailingDot));
     let host = match url::Host::parse(dotless) {
+        // Dots that were percent-encoded. The name has no escapes any more, so this happens once.
+        Ok(url::Host::Domain(name)) if name.ends_with('.') => {
+            marks.push(Disguise::TrailingDot);
+            read_name(name.trim_end_matches('.')).unwrap_or_else(|| invalid(dotless))
+        }
         Ok(url::Host::Domain(name)) => of_domain(name),
         Ok(url::Host::Ipv4(address)) => of_address(IpAddr::V4(address), Some(dotless)),
         Ok(url::Host::Ipv6(address)) => of_address(IpAddr::V6(address), None),
@@ -287,7 +302,6 @@ fn of_address(address: IpAddr, written: Option<&str>) -> Host {
 }
 
 fn of_domain(name: String) -> Host {
-    let name = name.trim_end_matches('.').to_owned();
     let (address, mark) = of_name(&name);
     let usual = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
     let odd = !name.bytes().all(usual) || name.starts_with('.') || name.is_empty();

@@ -4,6 +4,7 @@
 //! if the text has no other letter of that script which could not: else it is ordinary text.
 
 use std::iter::once;
+use std::sync::LazyLock;
 
 use unicode_normalization::char::is_combining_mark;
 use unicode_normalization::{IsNormalized, is_nfkc_quick};
@@ -218,6 +219,19 @@ fn looks_like_ascii(c: char) -> bool {
     if c <= LAST_EUROPEAN {
         return false;
     }
+    let near = usize::try_from(u32::from(c)).unwrap_or(usize::MAX);
+    match NEAR_LIKENESSES.get(near) {
+        Some(alike) => *alike,
+        None => prototype_is_ascii(c),
+    }
+}
+
+/// The answers for two-byte characters, which are most letters of alphabets: an index in place of a
+/// search in the tables for each letter.
+static NEAR_LIKENESSES: LazyLock<Vec<bool>> =
+    LazyLock::new(|| ('\0'..'\u{800}').map(prototype_is_ascii).collect());
+
+fn prototype_is_ascii(c: char) -> bool {
     let mut buffer = [0; 4];
     let mut prototype = unicode_security::skeleton(c.encode_utf8(&mut buffer)).peekable();
     prototype.peek().is_some() && prototype.all(|c| c.is_ascii())
