@@ -2,7 +2,7 @@
 //!
 //! All depend on the length of the text alone. A limit that is reached shows in the facts.
 
-/// The longest text that is read: what people write takes 6 to 15 ms at this length, the worst
+/// The longest text that is read: what people write takes 5 to 10 ms at this length, the worst
 /// text that we know under 100 ms. Longer programs stay unfinished.
 pub const MAX_TEXT_BYTES: usize = 128 * 1024;
 /// Nesting of brackets, blocks and chains of prefixes. CPython stops at 200 brackets and 100
@@ -14,9 +14,9 @@ pub(super) const MAX_DEPTH: usize = 200;
 pub(super) const MAX_UNCERTAIN_OPENERS: usize = 800;
 /// Steps that every text has.
 const BASE_STEPS: u64 = 20_000;
-/// Further steps for each byte: programs of the corpora take fewer than two. A step takes up to
+/// Further steps for each byte: programs of the corpora take fewer than one. A step takes up to
 /// 0.1 µs.
-const STEPS_PER_BYTE: u64 = 6;
+const STEPS_PER_BYTE: u64 = 3;
 /// Levels of one expression that are followed for its value.
 pub(super) const MAX_VALUE_DEPTH: usize = 24;
 /// `<` in a text that is read as TypeScript: where it may open a list of types, oxc's parser reads

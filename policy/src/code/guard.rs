@@ -73,7 +73,7 @@ pub(super) fn is_too_deep(text: &str, language: Language) -> bool {
         indents: Vec::new(),
         operand: false,
     }
-    .is_too_deep()
+    .goes_too_deep()
 }
 
 /// Whether the scan may be wrong about where a string or a comment of JavaScript ends: regular
@@ -108,7 +108,7 @@ struct Scan<'t> {
 }
 
 impl Scan<'_> {
-    fn is_too_deep(mut self) -> bool {
+    fn goes_too_deep(mut self) -> bool {
         if self.language == Language::Python {
             self.indent();
         }
@@ -136,7 +136,7 @@ impl Scan<'_> {
             }
             b'\'' | b'"' => self.string(byte),
             b'`' if self.language == Language::JavaScript => self.string(byte),
-            b'#' if self.language == Language::Python => self.to_line_end(),
+            b'#' if self.language == Language::Python => self.skip_line(),
             b'/' if self.language == Language::JavaScript => self.slash(),
             b' ' | b'\t' | b'\r' => self.at += 1,
             _ if byte.is_ascii_alphabetic() || byte == b'_' || !byte.is_ascii() => self.word(),
@@ -248,7 +248,7 @@ impl Scan<'_> {
         self.operand = true;
     }
 
-    fn to_line_end(&mut self) {
+    fn skip_line(&mut self) {
         while self.peek(0).is_some_and(|byte| byte != b'\n') {
             self.at += 1;
         }
@@ -257,7 +257,7 @@ impl Scan<'_> {
     /// A comment, a regular expression or a division.
     fn slash(&mut self) {
         match self.peek(1) {
-            Some(b'/') => self.to_line_end(),
+            Some(b'/') => self.skip_line(),
             Some(b'*') => {
                 let rest = self.text.get(self.at + 2..).unwrap_or("");
                 self.at += rest.find("*/").map_or(rest.len() + 2, |end| end + 4);

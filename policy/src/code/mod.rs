@@ -22,11 +22,7 @@ mod literal;
 mod python;
 mod tables;
 #[cfg(test)]
-#[expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test may fail by panicking"
-)]
+#[expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
 mod tests;
 mod value;
 

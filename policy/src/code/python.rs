@@ -84,7 +84,7 @@ impl<'a> Reader<'a> {
             names: Names::default(),
             collector: Collector::for_bytes(text.len()),
             bindings: Vec::new(),
-            modules: HashSet::new(),
+            modules: values::EVERYWHERE.iter().map(ToString::to_string).collect(),
             stack: Vec::new(),
         }
     }

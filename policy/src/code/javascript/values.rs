@@ -41,7 +41,7 @@ impl<'a> Reader<'a> {
                 functions.iter().map(Value::result).collect()
             }
             Expression::ImportExpression(import) => match text(&self.at(&import.source, next)) {
-                Some(name) => vec![self.module_value(&name.to_owned())],
+                Some(name) => vec![self.module_value(name)],
                 None => vec![Value::Unknown],
             },
             Expression::AwaitExpression(awaited) => self.at(&awaited.argument, next),

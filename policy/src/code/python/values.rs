@@ -214,10 +214,39 @@ fn plain(string: &ast::ExprFString) -> Value {
 
 /// A member, where the ways to say the same are one.
 pub(super) fn member(base: &Value, name: &str) -> Value {
+    if let Value::Dotted(module) = base
+        && !module.contains('(')
+        && let Some(own) = imported_by_others(name)
+        && module != own
+    {
+        return Value::Dotted(own.to_owned());
+    }
     match name {
         "__call__" => base.clone(),
         name => builtin(&base.member(name)),
     }
+}
+
+/// Modules that other modules import, so that they are members there too: `shutil.os` is `os`.
+pub(super) const EVERYWHERE: &[&str] = &[
+    "builtins",
+    "ctypes",
+    "importlib",
+    "marshal",
+    "os",
+    "pickle",
+    "posix",
+    "pty",
+    "shutil",
+    "socket",
+    "subprocess",
+    "sys",
+];
+
+/// The module that a member of this name is, whatever module it is taken from.
+fn imported_by_others(name: &str) -> Option<&str> {
+    let own = name.trim_start_matches('_');
+    (EVERYWHERE.contains(&own) && !name.ends_with("__")).then_some(own)
 }
 
 /// Built-in names without the module that holds them.

@@ -186,7 +186,7 @@ fn check(read: fn(&str) -> CodeFacts, form: (&str, &str, &str), depth: usize) {
     }
 }
 
-/// From shallow to 100,000 levels: an answer every time, on a thread with a small stack.
+/// From shallow to 100,000 levels: an answer every time, on the 2 MB of a test's thread.
 #[test]
 fn python_nesting_of_every_kind_ends() {
     for form in PYTHON {
