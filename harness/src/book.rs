@@ -179,7 +179,11 @@ impl Pages {
 
     fn enter(&mut self, policy: &Policy, decision: &Decision, now_us: u64) {
         let call = decision.call();
-        for budget in policy.budgets().iter().filter(|budget| budget.applies(call)) {
+        for budget in policy
+            .budgets()
+            .iter()
+            .filter(|budget| budget.applies(call))
+        {
             if let Some(used) = self.used_mut(budget.per(), budget.id(), call) {
                 used.calls = used.calls.saturating_add(1);
                 for host in decision.hosts() {

@@ -23,11 +23,7 @@ pub(crate) struct Judged {
 }
 
 impl Reply {
-    pub(crate) fn new(
-        outcome: Outcome,
-        recorded: OutcomeReceipt,
-        judged: Judged,
-    ) -> Self {
+    pub(crate) fn new(outcome: Outcome, recorded: OutcomeReceipt, judged: Judged) -> Self {
         Self {
             outcome,
             recorded,

@@ -176,7 +176,7 @@ pub(crate) type Offered<'a> = SmallVec<[Offer<'a>; 4]>;
 /// can only help: a profile that does not fit is passed over while there is another.
 pub(crate) fn resolve(mut offered: Offered<'_>, scene: Scene<'_>) -> Result<Grant, Shortfall> {
     if offered.is_empty() {
-        return Err(Shortfall::NoProfile);
+        return Err(nothing_offered(scene));
     }
     offered.sort_unstable_by_key(|offer| (offer.profile.rank(), offer.limits));
     let wanted = Wanted::of(scene.call)?;
@@ -189,6 +189,15 @@ pub(crate) fn resolve(mut offered: Offered<'_>, scene: Scene<'_>) -> Result<Gran
         }
     }
     Err(closest.unwrap_or_else(|| wanted.not_offered(&offered)))
+}
+
+/// Names what nobody covers, where the call was read into parts.
+fn nothing_offered(scene: Scene<'_>) -> Shortfall {
+    let first = scene.facts.to_cover().next();
+    first.map_or(Shortfall::NoProfile, |(kind, atom)| Shortfall::Uncovered {
+        kind,
+        what: words(kind, atom),
+    })
 }
 
 /// What a call asks of the place that it runs in.

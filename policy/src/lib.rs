@@ -65,9 +65,9 @@ pub mod shipped;
 mod source;
 mod testing;
 mod text;
+pub mod texts;
 mod tool;
 mod uses;
-pub mod texts;
 mod verdict;
 mod when;
 

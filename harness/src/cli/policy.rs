@@ -8,10 +8,14 @@ mod test;
 use std::io::{BufRead, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 use clap::Subcommand;
 use harness::config::{Config, Written, load_policy_file, read_text};
-use policy::{Explanation, Part, Policy, ToolCall, Truth, Verdict, explain, shipped};
+use policy::{
+    CallId, Context, Explanation, Policy, RuleHit, SessionState, ToolCall, Used, Verdict,
+    decide_at, explain_at, shipped,
+};
 use serde_json::{Value, json};
 
 use super::show::{self, Tone};
@@ -91,7 +95,7 @@ pub(crate) fn policy(command: &PolicyCommand) -> Result<ExitCode, Failure> {
         } => {
             let policy = load(policy.clone(), places)?;
             let call = ToolCall::parse(&read_call(call)?)?;
-            let explanation = explain(&policy, &call);
+            let explanation = explain_at(&policy, &first_of_all(&policy), &call);
             match json {
                 true => show::line(&serde_json::to_string_pretty(&explanation)?),
                 false => tell(&explanation),
@@ -153,23 +157,45 @@ fn decide_lines(policy: &Policy) -> Result<ExitCode, Failure> {
 fn decided(policy: &Policy, line: &[u8]) -> Value {
     match ToolCall::parse(line) {
         Ok(call) => {
-            let explanation = explain(policy, &call);
-            let rules = explanation.rules.iter().filter(|rule| rule.takes_effect);
+            let facts = policy.facts(&call).to_json();
+            let id = CallId::from_bytes([0; 16]);
+            let decision = decide_at(policy, &first_of_all(policy), id, call);
             json!({
-                "verdict": explanation.verdict,
-                "run": explanation.run,
-                "rules": rules.map(|rule| &rule.id).collect::<Vec<_>>(),
-                "reason": explanation.reason,
-                "facts": explanation.facts,
+                "verdict": decision.verdict(),
+                "run": decision.grant().map(|grant| grant.profile().name()),
+                "rules": decision.rules().iter().map(RuleHit::id).collect::<Vec<_>>(),
+                "shadow": decision.shadow_rules().iter().map(RuleHit::id).collect::<Vec<_>>(),
+                "reason": decision.reason(),
+                "facts": facts,
             })
         }
         Err(error) => json!({
             "verdict": Verdict::Deny,
             "run": null,
             "rules": [],
+            "shadow": [],
             "reason": error.to_string(),
             "facts": {},
         }),
+    }
+}
+
+/// The world of a call that is the first of its session, now: nothing was used of any budget.
+fn first_of_all(policy: &Policy) -> Context {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let now_us = since
+        .ok()
+        .and_then(|since| u64::try_from(since.as_micros()).ok());
+    let unused = policy.budgets().iter();
+    Context {
+        now_us,
+        session: Some(SessionState {
+            started_us: now_us.unwrap_or(0),
+            ..SessionState::default()
+        }),
+        budgets: unused
+            .map(|budget| (budget.id().to_owned(), Used::default()))
+            .collect(),
     }
 }
 
@@ -178,11 +204,9 @@ fn check(file: &Path, places: &Places) -> Result<ExitCode, Failure> {
     let profiles = config.load_profiles()?;
     match load_policy_file(file, &profiles)? {
         Ok(policy) => {
-            for warning in policy.warnings() {
-                show::line(&format!(
-                    "{} {warning}",
-                    show::tone(Tone::Faint, "warning:")
-                ));
+            let expired = first_of_all(&policy).now_us.map(|now| policy.expired(now));
+            for warning in policy.warnings().iter().chain(&expired.unwrap_or_default()) {
+                show::line(warning.report().trim_end());
             }
             let rules = policy.rules().count();
             let good = show::tone(Tone::Good, "holds");
@@ -193,7 +217,14 @@ fn check(file: &Path, places: &Places) -> Result<ExitCode, Failure> {
             Ok(ExitCode::SUCCESS)
         }
         Err(error) => {
-            eprintln!("{error}");
+            for problem in error.problems() {
+                eprintln!("{}", problem.report().trim_end());
+            }
+            eprintln!(
+                "{}: refused, {} to correct",
+                file.display(),
+                error.problems().len()
+            );
             Ok(ExitCode::from(STATUS_NO))
         }
     }
@@ -219,58 +250,11 @@ fn tell(explanation: &Explanation) {
         Verdict::Allow => Tone::Good,
         Verdict::Hold | Verdict::Deny => Tone::Bad,
     };
-    let run = explanation
-        .run
-        .as_deref()
-        .map(|run| format!(", runs in {run}"))
-        .unwrap_or_default();
+    let page = explanation.to_string();
+    let rest = page.strip_prefix(verdict.as_str()).unwrap_or(&page);
     show::line(&format!(
-        "{}{run}: {}",
+        "{}{}",
         show::tone(tone, verdict.as_str()),
-        explanation.reason
+        rest.trim_end()
     ));
-    for step in &explanation.next_steps {
-        show::line(&format!("  next: {step}"));
-    }
-    for rule in &explanation.rules {
-        let effect = rule.effect.as_str();
-        let matched = if rule.takes_effect {
-            "takes effect"
-        } else {
-            "does not"
-        };
-        show::line(&format!("rule {} ({effect}) {matched}", rule.id));
-        for one in &rule.conditions {
-            let part = match one.part {
-                Part::Match => "",
-                Part::Unless => "unless ",
-            };
-            show::line(&format!(
-                "  {} {part}{} {}",
-                mark(one.truth),
-                one.fact,
-                one.condition
-            ));
-        }
-    }
-    if let Some(nearest) = &explanation.nearest {
-        let facts: Vec<&str> = nearest
-            .differs
-            .iter()
-            .map(|one| one.fact.as_str())
-            .collect();
-        show::line(&format!(
-            "nearest allow: {}, which differs in {}",
-            nearest.id,
-            facts.join(", ")
-        ));
-    }
-}
-
-fn mark(truth: Truth) -> &'static str {
-    match truth {
-        Truth::True => "+",
-        Truth::False => "-",
-        Truth::Unknown => "?",
-    }
 }

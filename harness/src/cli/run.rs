@@ -106,7 +106,13 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
             on_signal.cancel();
         });
         let executed = harness
-            .execute(EXECUTE_CODE, call, PRINCIPAL, Whereabouts::default(), cancel)
+            .execute(
+                EXECUTE_CODE,
+                call,
+                PRINCIPAL,
+                Whereabouts::default(),
+                cancel,
+            )
             .await?;
         harness.close(Duration::ZERO).await?;
         Ok::<_, Failure>(executed)

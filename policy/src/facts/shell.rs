@@ -155,7 +155,10 @@ fn path(text: &str, directory: &Directory) -> Value {
 /// Hosts that a command connects to, and those that stand in any word.
 fn read_hosts(facts: &mut Facts, read: &ShellFacts) {
     for command in &read.commands {
-        let connects = command.effects.iter().filter(|e| e.kind == EffectKind::Connects);
+        let connects = command
+            .effects
+            .iter()
+            .filter(|e| e.kind == EffectKind::Connects);
         for target in connects.filter_map(|effect| effect.target.as_deref()) {
             texts::read_target(facts, target);
         }

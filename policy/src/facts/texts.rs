@@ -81,7 +81,10 @@ fn add_host(facts: &mut Facts, host: &Host) {
     let atom = object([
         ("name", Some(host.name.as_str().into())),
         ("address", host.address.map(|a| a.to_string().into())),
-        ("reach", host.address_kind().map(|kind| kind.as_str().into())),
+        (
+            "reach",
+            host.address_kind().map(|kind| kind.as_str().into()),
+        ),
         ("port", host.port.map(Value::from)),
         ("scheme", host.scheme.as_deref().map(Value::from)),
         (
@@ -151,10 +154,7 @@ fn add_unicode(facts: &mut Facts, place: &str, text: &str) {
 fn add_secrets(facts: &mut Facts, place: &str, text: &str) {
     let secrets = find_secrets(text);
     for secret in &secrets.found {
-        facts.push(
-            Kind::Secret,
-            json!({"kind": secret.kind, "where": place}),
-        );
+        facts.push(Kind::Secret, json!({"kind": secret.kind, "where": place}));
     }
     if !secrets.complete {
         facts.push(Kind::Secret, unfinished(place));
