@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use policy::{CallId, Policy, Profiles, ToolCall, decide, shipped};
+use std::time::{Duration, Instant};
+
+use policy::{CallId, Context, Policy, Profiles, ToolCall, Used, decide, decide_at, shipped};
 use serde_json::{Value, json};
 
 fn main() {
@@ -15,8 +17,8 @@ fn main() {
     let profiles = Profiles::load(shipped::PROFILES.iter().map(|p| (p.file, p.text))).unwrap();
     let wanted = std::env::args().nth(1);
     println!(
-        "{:<18} {:<24} {:>6} {:>6} {:>6}",
-        "policy", "corpus", "allow", "hold", "deny"
+        "{:<18} {:<24} {:>6} {:>6} {:>6} {:>9} {:>9}",
+        "policy", "corpus", "allow", "hold", "deny", "p50", "p99"
     );
     for pack in shipped::PACKS {
         let policy = match Policy::load(pack.file, pack.text, &profiles) {
@@ -37,12 +39,32 @@ fn main() {
         ] {
             let text = std::fs::read_to_string(folder.join(format!("{corpus}.jsonl"))).unwrap();
             let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+            let mut times: Vec<Duration> = Vec::new();
             let mut why: BTreeMap<String, (usize, String)> = BTreeMap::new();
             for line in text.lines() {
                 let case: Value = serde_json::from_str(line).unwrap();
                 let code = case["code"].as_str().unwrap();
-                let decision = decide(
+                let bytes =
+                    json!({"tool": "run_command", "arguments": {"command": code}}).to_string();
+                if case["language"] == "shell" {
+                    let best = (0..3).map(|_| {
+                        let started = Instant::now();
+                        let call = ToolCall::parse(bytes.as_bytes()).unwrap();
+                        drop(decide(&policy, CallId::from_bytes([0; 16]), call));
+                        started.elapsed()
+                    });
+                    times.push(best.min().unwrap());
+                }
+                let unused = policy.budgets().iter();
+                let context = Context {
+                    budgets: unused
+                        .map(|b| (b.id().to_owned(), Used::default()))
+                        .collect(),
+                    ..Context::default()
+                };
+                let decision = decide_at(
                     &policy,
+                    &context,
                     CallId::from_bytes([0; 16]),
                     call(&case["language"], code),
                 );
@@ -54,12 +76,21 @@ fn main() {
                 }
             }
             let count = |verdict: &str| counts.get(verdict).copied().unwrap_or_default();
+            times.sort();
+            let quantile = |permille: usize| {
+                times
+                    .get(times.len() * permille / 1000)
+                    .copied()
+                    .unwrap_or_default()
+            };
             println!(
-                "{:<18} {corpus:<24} {:>6} {:>6} {:>6}",
+                "{:<18} {corpus:<24} {:>6} {:>6} {:>6} {:>9.1?} {:>9.1?}",
                 policy.name(),
                 count("allow"),
                 count("hold"),
-                count("deny")
+                count("deny"),
+                quantile(500),
+                quantile(990)
             );
             if wanted.as_deref() == Some(policy.name()) {
                 let mut why: Vec<_> = why.into_iter().collect();

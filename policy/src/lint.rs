@@ -373,7 +373,12 @@ fn covers_nothing(rule: &Rule) -> Option<Doubt> {
     rule.run()?;
     let tools = listed_texts(rule, &FactPath::Tool)?;
     let commands = tools.iter().any(|tool| tool == COMMAND_TOOL);
-    (commands && rule.kinds().is_empty()).then_some(Doubt::CoversNothing)
+    // A rule for texts without commands knows that there is nothing to cover.
+    let counts = rule
+        .matches
+        .iter()
+        .any(|clause| clause.fact.to_string() == "shell.commands");
+    (commands && !counts && rule.kinds().is_empty()).then_some(Doubt::CoversNothing)
 }
 
 fn no_runtime(rule: &Rule) -> Option<Doubt> {

@@ -12,8 +12,6 @@ pub(crate) enum Tone {
     Good,
     /// It does not.
     Bad,
-    /// Less important.
-    Faint,
 }
 
 /// A word in its tone, for standard output.
@@ -24,7 +22,6 @@ pub(crate) fn tone(tone: Tone, word: &str) -> String {
     let style = match tone {
         Tone::Good => Style::new().fg_color(Some(AnsiColor::Green.into())),
         Tone::Bad => Style::new().fg_color(Some(AnsiColor::Red.into())),
-        Tone::Faint => Style::new().dimmed(),
     };
     format!("{style}{word}{style:#}")
 }
