@@ -70,13 +70,7 @@ impl CedarExport {
 /// `ID (EFFECT): why`.
 impl fmt::Display for LeftOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} ({}): {}",
-            quote(&self.rule),
-            self.effect,
-            self.why
-        )
+        write!(f, "{} ({}): {}", quote(&self.rule), self.effect, self.why)
     }
 }
 

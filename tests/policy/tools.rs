@@ -359,7 +359,11 @@ fn what_replay_cannot_say_is_status_2_and_said() {
     );
     let state = place.run("policy replay state.toml --ledger ledger.db");
     assert_eq!(state.code, 2);
-    assert!(state.out().contains("not recorded: busy;"), "{}", state.out());
+    assert!(
+        state.out().contains("not recorded: busy;"),
+        "{}",
+        state.out()
+    );
     assert_eq!(
         place
             .run("policy replay same.toml --ledger missing.db")

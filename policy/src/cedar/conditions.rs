@@ -68,9 +68,9 @@ fn clause_reach(clause: &Clause) -> Result<Reach, String> {
             let exists = exists(&name, &known);
             Ok(if *there { exists } else { exists.not() })
         }
-        ConditionFile::Cidr(_) => {
-            Err(on("Cedar knows addresses as a type of their own, and this asks a text for a network"))
-        }
+        ConditionFile::Cidr(_) => Err(on(
+            "Cedar knows addresses as a type of their own, and this asks a text for a network",
+        )),
         ConditionFile::Regex(_) => Err(on("Cedar has no regular expressions, which this asks for")),
         ConditionFile::Any(_) | ConditionFile::All(_) => Err(on(
             "Cedar cannot ask each element of an array, as this does",

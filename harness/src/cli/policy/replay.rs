@@ -194,7 +194,9 @@ impl<'a> Replay<'a> {
         let unused = self.new.budgets().iter();
         let context = Context {
             now_us: Some(record.time_us()),
-            budgets: unused.map(|budget| (budget.id().to_owned(), Used::default())).collect(),
+            budgets: unused
+                .map(|budget| (budget.id().to_owned(), Used::default()))
+                .collect(),
             ..Context::default()
         };
         let id = CallId::from_bytes(recorded.call_id.0);
