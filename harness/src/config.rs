@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use executor::runtime::{Store, StoreError};
 use executor::wasm::{PoolSettings, Wasm};
-use policy::{Policy, Profiles, shipped};
+use policy::{Backend, Policy, Profiles, shipped};
 use serde::Deserialize;
 
 use crate::core::StartError;
@@ -325,8 +325,11 @@ impl Config {
     /// When a runtime is not built or not what was built.
     pub(crate) fn open_backend(&self, profiles: &Profiles) -> Result<Wasm, StoreError> {
         let store = self.runtime_store();
-        let runtimes: BTreeSet<&str> = profiles
+        // Others run nothing here: what they allow ends as a launch that failed.
+        let wasm = profiles
             .iter()
+            .filter(|profile| profile.backend() == Backend::Wasm);
+        let runtimes: BTreeSet<&str> = wasm
             .flat_map(|profile| profile.languages().map(|(_, runtime)| runtime))
             .collect();
         let artefacts = runtimes.into_iter().map(|name| store.artefact(name));

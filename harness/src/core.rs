@@ -198,7 +198,7 @@ impl Harness {
     }
 
     async fn warm_up_one(&self, profile: &policy::Profile) -> Result<(), StartError> {
-        for (_, runtime) in profile.languages() {
+        for runtime in wasm_runtimes(profile) {
             self.0
                 .wasm
                 .warm_up(profile, runtime)
@@ -440,12 +440,9 @@ impl Harness {
     /// Runtimes are opened at the start, and a new profile can only name these.
     fn check_runtimes(&self, profile: &policy::Profile) -> Result<(), Broken> {
         let opened = &self.0.runtimes;
-        match profile
-            .languages()
-            .find(|(_, runtime)| !opened.contains(*runtime))
-        {
+        match wasm_runtimes(profile).find(|runtime| !opened.contains(*runtime)) {
             None => Ok(()),
-            Some((_, runtime)) => Err(Broken::other(format!(
+            Some(runtime) => Err(Broken::other(format!(
                 "profile `{}` names the runtime `{runtime}`, which was not opened at the start; restart the daemon",
                 profile.name()
             ))),
@@ -516,9 +513,15 @@ fn now() -> Context {
 }
 
 fn runtimes(generation: &Generation) -> BTreeSet<String> {
-    let profiles = generation.profiles().iter();
-    let names = profiles.flat_map(|profile| profile.languages().map(|(_, name)| name.to_owned()));
-    names.collect()
+    let names = generation.profiles().iter().flat_map(wasm_runtimes);
+    names.map(str::to_owned).collect()
+}
+
+/// The runtimes that this daemon opens for a profile: those of its one backend.
+fn wasm_runtimes(profile: &policy::Profile) -> impl Iterator<Item = &str> {
+    let here = profile.backend() == policy::Backend::Wasm;
+    let all = profile.languages().filter(move |_| here);
+    all.map(|(_, runtime)| runtime)
 }
 
 /// Hangs the fault points on the worker's steps.
