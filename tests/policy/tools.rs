@@ -86,6 +86,7 @@ verdict = "allow"
 
 [[rule.test]]
 call = { tool = "execute_code", arguments = { language = "ruby", code = "1" } }
+matches = false
 verdict = "deny"
 
 [[rule.test]]
