@@ -1,12 +1,7 @@
 //! The working tools around a policy, as a person and as a pipeline use them.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "tests"
-)]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -86,6 +81,7 @@ verdict = "allow"
 
 [[rule.test]]
 call = { tool = "execute_code", arguments = { language = "ruby", code = "1" } }
+matches = false
 verdict = "deny"
 
 [[rule.test]]
