@@ -1,6 +1,6 @@
 //! What a policy means, as short as it can be said: every rule is asked, in the words of
 //! docs/POLICY.md. Reads the file's TOML by itself and shares no code with the crate, so that the
-//! two can be held against each other.
+//! two can be held against each other: by the tests here and by the fuzz target `engine`.
 
 use std::cmp::Ordering;
 
@@ -13,7 +13,7 @@ pub(crate) fn taking_effect(policy: &str, call: &Value) -> Vec<String> {
     let rules = file.get("rule").map_or(&none, |r| r.as_array().unwrap());
     let mut found: Vec<(u8, String)> = rules
         .iter()
-        .filter(|rule| takes_effect(rule, call))
+        .filter(|rule| is_enforced(rule) && takes_effect(rule, call))
         .map(|rule| {
             (
                 strictness(text(rule, "effect")),
@@ -23,6 +23,32 @@ pub(crate) fn taking_effect(policy: &str, call: &Value) -> Vec<String> {
         .collect();
     found.sort();
     found.into_iter().map(|(_, id)| id).collect()
+}
+
+/// What the rules that take effect say, before anybody looks whether a sandbox can run the call.
+/// None: there is no allow among them and no deny, so nothing says more than deny.
+#[allow(dead_code, reason = "each user takes a part")]
+pub(crate) fn verdict_of(policy: &str, ids: &[String]) -> Option<policy::Verdict> {
+    let file: toml::Table = policy.parse().unwrap();
+    let rules = file.get("rule").and_then(toml::Value::as_array);
+    let of = |effect: &str| {
+        let mut rules = rules.into_iter().flatten();
+        rules.any(|rule| {
+            text(rule, "effect") == effect && ids.iter().any(|id| id == text(rule, "id"))
+        })
+    };
+    match (of("deny"), of("allow"), of("hold")) {
+        (true, _, _) => Some(policy::Verdict::Deny),
+        (false, true, true) => Some(policy::Verdict::Hold),
+        (false, true, false) => Some(policy::Verdict::Allow),
+        (false, false, _) => None,
+    }
+}
+
+/// A shadow rule changes nothing.
+fn is_enforced(rule: &toml::Value) -> bool {
+    rule.get("mode")
+        .is_none_or(|mode| mode.as_str() == Some("enforce"))
 }
 
 fn strictness(effect: &str) -> u8 {
@@ -102,8 +128,28 @@ fn holds(condition: &toml::Value, fact: &Found) -> Option<bool> {
         ("equals", Found::There(value)) => equals(wanted, value),
         ("any_of", Found::There(value)) => any_of(wanted.as_array().unwrap(), value),
         ("range", Found::There(value)) => within(wanted, value),
+        ("any", Found::There(value)) => {
+            let truths = of_elements(wanted, value)?;
+            let known = truths.contains(&Some(true)) || !truths.contains(&None);
+            known.then(|| truths.contains(&Some(true)))
+        }
+        ("all", Found::There(value)) => {
+            let truths = of_elements(wanted, value)?;
+            let known = truths.contains(&Some(false)) || !truths.contains(&None);
+            known.then(|| !truths.contains(&Some(false)))
+        }
         (word, Found::There(value)) => search(word, wanted.as_str().unwrap(), value.as_str()?),
     }
+}
+
+/// What the condition makes of each element. None: there are no elements to ask.
+fn of_elements(condition: &toml::Value, array: &Value) -> Option<Vec<Option<bool>>> {
+    let elements = array.as_array()?.iter();
+    Some(
+        elements
+            .map(|element| holds(condition, &Found::There(element.clone())))
+            .collect(),
+    )
 }
 
 fn any_of(list: &[toml::Value], value: &Value) -> Option<bool> {
