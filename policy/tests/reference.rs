@@ -122,7 +122,8 @@ proptest! {
             let judged = ToolCall::parse(call.to_string().as_bytes()).unwrap();
             let decision = decide(&policy, CallId::from_bytes([0; 16]), judged);
             let found: Vec<String> = decision.rules().iter().map(|hit| hit.id().to_owned()).collect();
-            prop_assert_eq!(found, reference::taking_effect(&text, &call), "{}", call);
+            let scene = reference::scene(&call, &decision.facts().to_json());
+            prop_assert_eq!(found, reference::taking_effect(&text, &scene), "{}", scene);
         }
     }
 }
@@ -133,8 +134,9 @@ fn text_too_long_to_search_is_found_by_both() {
     let call = json!({"tool": "t", "principal": "p", "arguments": {"a": "y".repeat(policy::MAX_SEARCHED_BYTES + 1)}});
     let decision = support::judge(&support::load(rules).unwrap(), &call);
     assert_eq!(decision.rules().len(), 1);
+    let scene = reference::scene(&call, &decision.facts().to_json());
     assert_eq!(
-        reference::taking_effect(&format!("version = 1\nname = \"t\"\n{rules}"), &call),
+        reference::taking_effect(&format!("version = 1\nname = \"t\"\n{rules}"), &scene),
         ["d"]
     );
 }

@@ -1,4 +1,4 @@
-//! The developer's commands: `cargo xtask demo | test | ci | bench call | redcode`.
+//! The developer's commands: `cargo xtask demo | test | ci | fuzz | bench | redcode`.
 //!
 //! Reads the command line and hands over to one module for each command. It
 //! never changes a source file, and installs nothing but what `setup.rs` and
@@ -14,6 +14,7 @@ mod demo;
 mod deny;
 mod edges;
 mod failure;
+mod fuzz;
 mod redcode;
 mod setup;
 mod shell;
@@ -41,6 +42,9 @@ cargo xtask bench call   measure `print(1)` beside native python3, bubblewrap an
     --rounds N           rounds of the comparison                                      [200]
     --docker             start dockerd with runc and runsc if none is running (needs root)
     --peers-only         leave Lazaret out: the others alone
+cargo xtask bench decide measure the policy engine beside cedar, regorus, cel and openmoat
+cargo xtask fuzz SECONDS [TARGET…]
+                         every fuzz target, or these, for so many seconds each
 ";
 
 fn main() -> ExitCode {
@@ -63,6 +67,8 @@ enum Task {
     Ci,
     Redcode(Vec<String>),
     BenchCall(bench::Options),
+    BenchDecide,
+    Fuzz(fuzz::Plan),
 }
 
 impl Task {
@@ -77,6 +83,8 @@ impl Task {
                 rest.iter().map(|&word| word.into()).collect(),
             )),
             ["bench", "call", rest @ ..] => bench::Options::parse(rest).map(Self::BenchCall),
+            ["bench", "decide"] => Ok(Self::BenchDecide),
+            ["fuzz", rest @ ..] => fuzz::Plan::parse(rest).map(Self::Fuzz),
             [other, ..] => Err(Failure::Usage(format!(
                 "`{other}` does not stand here; see `cargo xtask --help`"
             ))),
@@ -95,6 +103,8 @@ fn perform(task: Task) -> Result<(), Failure> {
         Task::Ci => ci::run(&Workspace::find()?),
         Task::Redcode(rest) => redcode::run(&Workspace::find()?, &rest),
         Task::BenchCall(options) => bench::run(&Workspace::find()?, &options),
+        Task::BenchDecide => bench::decide::run(&Workspace::find()?),
+        Task::Fuzz(plan) => fuzz::run(&Workspace::find()?, &plan),
     }
 }
 
@@ -117,7 +127,14 @@ mod tests {
 
     #[test]
     fn unknown_words_are_refused_with_exit_code_two() {
-        for line in ["dmeo", "demo now", "bench", "bench call --secs 1"] {
+        for line in [
+            "dmeo",
+            "demo now",
+            "bench",
+            "bench call --secs 1",
+            "bench decide 1",
+            "fuzz",
+        ] {
             assert!(matches!(parse(line), Err(Failure::Usage(_))), "{line}");
         }
     }

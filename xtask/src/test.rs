@@ -6,6 +6,7 @@
 use crate::deny;
 use crate::edges;
 use crate::failure::Failure;
+use crate::fuzz;
 use crate::setup;
 use crate::shell;
 use crate::stages::{Finding, Stages, Strictness};
@@ -29,6 +30,7 @@ pub(crate) fn run(workspace: &Workspace, strictness: Strictness) -> Result<(), F
     stages.run("doc tests", || {
         done(cargo(workspace, &["test", "--workspace", "--doc"]))
     })?;
+    stages.run("fuzz", || fuzz::stage(workspace, strictness))?;
     stages.finish("test");
     Ok(())
 }

@@ -1,11 +1,10 @@
-//! From raw JSON with the shell analysis, over the commands that agents ran, beside the core of
-//! OpenMoat with its default policy.
+//! From raw JSON with the shell analysis, over the commands that agents ran: each with its default
+//! policy, beside the core of OpenMoat.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use openmoat_core::{Action, CompiledPolicy, DEFAULT_POLICY, EvalContext};
-use policy::shell::analyse;
 use policy::{CallId, Policy, ToolCall, decide, shipped};
 use serde_json::{Value, json};
 
@@ -78,12 +77,9 @@ fn print(best: &[[Duration; 2]]) {
     );
 }
 
-/// JSON to call, shell text to facts, decision.
+/// JSON to call, call to facts, decision.
 pub fn by_us(line: &str, policy: &Policy) -> Option<policy::Decision> {
     let call = ToolCall::parse(line.as_bytes()).ok()?;
-    let command = call.arguments().get("command")?.as_str()?;
-    let facts = std::hint::black_box(analyse(command));
-    drop(facts);
     Some(decide(policy, CallId::from_bytes([0; 16]), call))
 }
 

@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
-use policy::{CallId, Decision, Policy, Profiles, ToolCall, Verdict, decide, shipped};
+use policy::{
+    CallId, Context, Decision, Inspection, Policy, Profiles, ToolCall, Verdict, decide_inspected,
+    shipped,
+};
 use serde_json::json;
 
 use crate::Outcome;
@@ -10,29 +13,32 @@ use crate::decide::Contender;
 use crate::rules::{Call, Rule, TOOL};
 use crate::sample::time;
 
-/// A policy and the calls, ready to be decided.
+/// A policy and the calls with their facts, ready to be decided.
 pub struct Ours {
     policy: Policy,
-    calls: Vec<ToolCall>,
+    calls: Vec<Inspection>,
 }
 
 impl Ours {
     /// Loads the rules and makes the calls.
     pub fn new(rules: &[Rule], calls: &[Call]) -> Outcome<Self> {
+        let policy = load(&text(rules))?;
+        let inspect = |call| Ok::<_, policy::CallError>(policy.inspect(tool_call(call)?));
         Ok(Self {
-            policy: load(&text(rules))?,
-            calls: calls.iter().map(tool_call).collect::<Result<_, _>>()?,
+            calls: calls.iter().map(inspect).collect::<Result<_, _>>()?,
+            policy,
         })
     }
 
     /// A call of its own, because a decision takes it.
-    pub fn call(&self, call: usize) -> Outcome<ToolCall> {
+    pub fn call(&self, call: usize) -> Outcome<Inspection> {
         Ok(self.calls.get(call).ok_or("no such call")?.clone())
     }
 
     /// What is measured.
-    pub fn decide(&self, call: ToolCall) -> Decision {
-        decide(&self.policy, CallId::from_bytes([0; 16]), call)
+    pub fn decide(&self, call: Inspection) -> Decision {
+        let id = CallId::from_bytes([0; 16]);
+        decide_inspected(&self.policy, &Context::default(), id, call)
     }
 }
 

@@ -10,7 +10,15 @@ const MAX_LEVELS: u8 = 3;
 
 /// A call as JSON.
 pub fn call(u: &mut Unstructured<'_>) -> Result<Value> {
-    let tool = *u.choose(&["execute_code", "execute_code", "run_command", "a", "ab"])?;
+    let tool = *u.choose(&[
+        "execute_code",
+        "execute_code",
+        "run_command",
+        "run_command",
+        "read_file",
+        "a",
+        "ab",
+    ])?;
     let mut call = Map::new();
     call.insert("tool".to_owned(), json!(tool));
     call.insert(
@@ -64,6 +72,12 @@ fn arguments(u: &mut Unstructured<'_>) -> Result<Value> {
     if u.ratio(1, 10)? {
         put(u, "profile", json!("wide"))?;
     }
+    if u.arbitrary()? {
+        let command = json!(shell_text(u)?);
+        put(u, "command", command)?;
+        let path = json!(u.choose(&["/tmp/x", "a/../b", "~/x"])?);
+        put(u, "path", path)?;
+    }
     for key in ["a", "b", "n", "deep"] {
         if u.ratio(1, 2)? {
             let value = anything(u, MAX_LEVELS)?;
@@ -71,6 +85,33 @@ fn arguments(u: &mut Unstructured<'_>) -> Result<Value> {
         }
     }
     Ok(Value::Object(arguments))
+}
+
+/// A few commands, joined.
+fn shell_text(u: &mut Unstructured<'_>) -> Result<String> {
+    const PIECES: &[&str] = &[
+        "ls -la /tmp/x",
+        "rm -rf ~/x",
+        "git push",
+        "git status",
+        "cat < /tmp/x",
+        "a > /tmp/x",
+        "cat *",
+        "$x",
+        "eval \"$x\"",
+        "sudo rm a",
+        "PATH=/tmp/x ls",
+        "a=1",
+        "ls $(rm a)",
+        "cat >> \"$f\"",
+        "(",
+        "find . -exec rm {} \\;",
+        "f() { ls; }; f",
+        "python3 -c 'x'",
+        "",
+    ];
+    let pieces = several(u, 1, 3, |u| u.choose(PIECES).copied())?;
+    Ok(pieces.join(*u.choose(&["; ", " | ", " && ", "\n"])?))
 }
 
 fn limits(u: &mut Unstructured<'_>) -> Result<Value> {

@@ -79,6 +79,27 @@ const ARGUMENTS: &[&str] = &[
     "arguments.deep.er",
     "arguments.deep.er.est",
 ];
+/// Facts of atoms that are text or not known.
+const ATOM_TEXTS: &[&str] = &[
+    "command.name",
+    "command.subcommand",
+    "command.origin",
+    "redirect.target",
+    "redirect.mode",
+    "assignment.name",
+    "assignment.value",
+    "opaque.kind",
+    "path.value",
+    "shell.syntax",
+];
+/// Facts of atoms that are arrays.
+const ATOM_ARRAYS: &[&str] = &[
+    "command.arguments",
+    "command.operands",
+    "command.effects",
+    "command.opaque",
+    "command.paths",
+];
 const EFFECTS: &[&str] = &["allow", "hold", "deny", "allow", "allow"];
 const TOOLS: &[&str] = &["execute_code", "run_command", "a", "ab"];
 const GLOB_PIECES: &[&str] = &[
@@ -107,7 +128,12 @@ pub fn rule(u: &mut Unstructured<'_>, effect: &'static str) -> Result<Rule> {
     Ok(Rule {
         number: 0,
         effect,
-        run: u.choose(&["wide", "wasm-offline"])?,
+        run: u.choose(&[
+            "wide",
+            "wasm-offline",
+            "container-offline",
+            "container-offline",
+        ])?,
         matches,
         unless: clauses(u, 0, 1)?,
         shadow: u.ratio(1, 8)?,
@@ -141,11 +167,12 @@ fn clauses(
     most: usize,
 ) -> Result<BTreeMap<&'static str, Condition>> {
     let clauses = several(u, least, most, |u| {
-        if u.ratio(1, 4)? {
-            Ok((*u.choose(TEXT_FACTS)?, text_condition(u)?))
-        } else {
-            Ok((*u.choose(ARGUMENTS)?, condition(u)?))
-        }
+        Ok(match u.int_in_range(0..=7)? {
+            0 | 1 => (*u.choose(TEXT_FACTS)?, text_condition(u)?),
+            2 | 3 => (*u.choose(ATOM_TEXTS)?, atom_condition(u)?),
+            4 => (*u.choose(ATOM_ARRAYS)?, elements(u)?),
+            _ => (*u.choose(ARGUMENTS)?, condition(u)?),
+        })
     })?;
     Ok(clauses.into_iter().collect())
 }
@@ -202,6 +229,60 @@ fn condition(u: &mut Unstructured<'_>) -> Result<Condition> {
         7 => Condition::Exists(u.arbitrary()?),
         8 => Condition::Any(Box::new(element(u)?)),
         _ => Condition::All(Box::new(element(u)?)),
+    })
+}
+
+/// Names, effects and reasons that shell texts have.
+const ATOM_WORDS: &[&str] = &[
+    "ls",
+    "rm",
+    "git",
+    "cat",
+    "a",
+    "/tmp/x",
+    "~/x",
+    "text",
+    "wrapper",
+    "substitution",
+    "write",
+    "read",
+    "append",
+    "PATH",
+    "executes",
+    "writes",
+    "deletes",
+    "argument",
+    "glob",
+    "eval",
+    "rejected",
+    "accepted",
+    "push",
+    "-rf",
+];
+
+fn atom_condition(u: &mut Unstructured<'_>) -> Result<Condition> {
+    let text = |u: &mut Unstructured<'_>| Ok((*u.choose(ATOM_WORDS)?).to_owned());
+    Ok(match u.int_in_range(0..=7)? {
+        0..=2 => Condition::Is(Scalar::Text(text(u)?)),
+        3 => Condition::OneOf(several(u, 1, 6, |u| text(u).map(Scalar::Text))?),
+        4 => Condition::Prefix(text(u)?),
+        5 => Condition::Contains(text(u)?),
+        6 => Condition::Glob("*".to_owned()),
+        _ => Condition::Exists(u.arbitrary()?),
+    })
+}
+
+fn elements(u: &mut Unstructured<'_>) -> Result<Condition> {
+    let words = several(u, 1, 3, |u| {
+        Ok(Scalar::Text((*u.choose(ATOM_WORDS)?).to_owned()))
+    })?;
+    let inner = match u.arbitrary()? {
+        true => Condition::OneOf(words),
+        false => Condition::Prefix((*u.choose(ATOM_WORDS)?).to_owned()),
+    };
+    Ok(match u.arbitrary()? {
+        true => Condition::Any(Box::new(inner)),
+        false => Condition::All(Box::new(inner)),
     })
 }
 

@@ -126,10 +126,15 @@ pub fn context(u: &mut Unstructured<'_>) -> Result<Context> {
         true => Some(SessionState {
             calls: u.int_in_range(0..=2)?,
             started_us: *u.choose(&moments)?,
+            ..SessionState::default()
         }),
         false => None,
     };
-    Ok(Context { now_us, session })
+    Ok(Context {
+        now_us,
+        session,
+        ..Context::default()
+    })
 }
 
 // ---- as text ------------------------------------------------------------------------------------

@@ -15,16 +15,29 @@ pub fn agrees_with_the_reference(case: &Case) {
     };
     for call in &case.calls {
         let decision = judge(&policy, &Context::default(), &called(call));
-        let found = reference::taking_effect(&text, call);
-        assert_eq!(hits(&decision), found, "{call}\n{text}");
-        let strictest = reference::verdict_of(&text, &found);
+        let scene = reference::scene(call, &decision.facts().to_json());
+        let found = reference::taking_effect(&text, &scene);
+        assert_eq!(hits(&decision), found, "{scene}\n{text}");
+        let strictest = reference::verdict_of(&text, &found).unwrap_or(Verdict::Deny);
+        let verdict = decision.verdict();
+        // Only a want of authority turns an allow or hold into something stricter: into a deny.
         assert!(
-            decision.verdict() >= strictest.unwrap_or(Verdict::Deny),
-            "{call}\n{text}"
+            verdict == strictest || verdict == Verdict::Deny,
+            "{scene}\n{text}"
         );
-        // Only authority can turn an allow or hold into something stricter, and then into a deny.
-        if Some(decision.verdict()) != strictest {
-            assert_eq!(decision.verdict(), Verdict::Deny, "{call}\n{text}");
+        if verdict != Verdict::Deny {
+            let covering = reference::covering_profiles(&text, &found, &scene);
+            let run = decision
+                .grant()
+                .map(|grant| grant.profile().name().to_owned());
+            assert!(
+                !covering.is_empty(),
+                "{verdict}, and not covered: {scene}\n{text}"
+            );
+            assert!(
+                run.is_none_or(|run| covering.contains(&run)),
+                "{scene}\n{text}"
+            );
         }
     }
 }
