@@ -178,7 +178,7 @@ fn below(arguments: &Value, keys: &str) -> Found {
 }
 
 fn of_the_session(part: &str, context: &Context) -> Option<Value> {
-    let state = context.session?;
+    let state = context.session.as_ref()?;
     Some(match part {
         "calls" => state.calls.into(),
         "age_s" => (context.now_us?.saturating_sub(state.started_us) / 1_000_000).into(),
