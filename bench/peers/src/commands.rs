@@ -1,11 +1,11 @@
-//! From raw JSON with the shell analysis, over the commands that agents ran: each with its default
-//! policy, beside the core of OpenMoat.
+//! From raw JSON with the shell analysis, over the commands that agents ran: the pack
+//! `shell-readonly`, beside the core of OpenMoat with its default policy.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use openmoat_core::{Action, CompiledPolicy, DEFAULT_POLICY, EvalContext};
-use policy::{CallId, Policy, ToolCall, decide, shipped};
+use policy::{CallId, Policy, ToolCall, decide};
 use serde_json::{Value, json};
 
 use crate::sample::{Sample, met, ratio, show, time};
@@ -23,7 +23,7 @@ pub fn run() -> Outcome<()> {
         println!("\nagent-commands.jsonl is not here: set LAZARET_CORPORA; SKIPPED");
         return Ok(());
     };
-    let policy = ours::load(shipped::CONTAIN.text)?;
+    let policy = ours::shell_policy()?;
     let moat = openmoat_core::Policy::parse(DEFAULT_POLICY)?;
     let moat = CompiledPolicy::compile(&moat, &project())?;
     let mut best = vec![[Duration::MAX; 2]; lines.len()];

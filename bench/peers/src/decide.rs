@@ -13,7 +13,7 @@ use crate::table;
 
 const SIZES: [usize; 4] = [10, 100, 1_000, 10_000];
 /// Turns of each contender.
-const ROUNDS: usize = 20;
+const ROUNDS: usize = 40;
 /// Calls of a turn for ours, which takes less than a microsecond.
 const OURS_PER_TURN: usize = 1_000;
 /// Rules that a peer's turn may look at: it looks at all of them each time.

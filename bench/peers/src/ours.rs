@@ -65,6 +65,14 @@ pub fn load(text: &str) -> Outcome<Policy> {
     Ok(Policy::load("bench.toml", text, &profiles)?)
 }
 
+/// The shipped policy that judges commands one by one.
+pub fn shell_policy() -> Outcome<Policy> {
+    let pack = shipped::PACKS
+        .iter()
+        .find(|pack| pack.file == "shell-readonly.toml");
+    load(pack.ok_or("the pack shell-readonly is gone")?.text)
+}
+
 fn tool_call(call: &Call) -> Result<ToolCall, policy::CallError> {
     let arguments = json!({
         "language": "python",

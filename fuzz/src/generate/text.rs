@@ -45,6 +45,10 @@ const PIECES: &[&str] = &[
     "(a{1000}){1000}",
     "obligations.limits = { wall_ms = 1 }\n",
     "version = 2\n",
+    "[[tool]]\nname = \"t\"\nroles = { a = \"shell\" }\nschema = { type = \"object\" }\n",
+    "[[budget]]\nid = \"b\"\nper = \"session\"\nmost = { calls = 1 }\nreason = \"r\"\n",
+    "\"command.flags\" = { any = \"-rf\" }",
+    "{ any = { cidr = \"10.0.0.0/8\" } }",
     "{ any = { all = \"a\" } }",
 ];
 

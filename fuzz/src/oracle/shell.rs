@@ -26,8 +26,6 @@ pub fn is_sound(text: &str) {
 /// libFuzzer ends a process in the panic's hook; the reader of others may panic, which ours
 /// catches. From here on only a panic that nobody catches ends the process.
 pub fn let_brush_panic() {
-    let usual = std::panic::take_hook();
-    drop(usual);
     std::panic::set_hook(Box::new(|panic| {
         let theirs = panic
             .location()
