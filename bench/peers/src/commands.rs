@@ -1,5 +1,6 @@
-//! From raw JSON with the shell analysis, over the commands that agents ran: the pack
-//! `shell-readonly`, beside the core of OpenMoat with its default policy.
+//! From raw JSON with the shell analysis, over the commands that agents ran: a policy
+//! that judges each command, redirection and unknown part (`shell.toml`), beside the core of OpenMoat
+//! with its default policy.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -65,12 +65,9 @@ pub fn load(text: &str) -> Outcome<Policy> {
     Ok(Policy::load("bench.toml", text, &profiles)?)
 }
 
-/// The shipped policy that judges commands one by one.
+/// A policy that judges commands one by one.
 pub fn shell_policy() -> Outcome<Policy> {
-    let pack = shipped::PACKS
-        .iter()
-        .find(|pack| pack.file == "shell-readonly.toml");
-    load(pack.ok_or("the pack shell-readonly is gone")?.text)
+    load(include_str!("shell.toml"))
 }
 
 fn tool_call(call: &Call) -> Result<ToolCall, policy::CallError> {
