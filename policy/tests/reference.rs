@@ -29,13 +29,16 @@ fn condition() -> impl Strategy<Value = String> {
         1 => select(vec!["^a", "b$", "a|é"]).prop_map(|w| format!("{{ regex = \"{w}\" }}")),
         1 => select(vec!["min = 0", "max = 1", "min = 0, max = 0.5"]).prop_map(|w| format!("{{ {w} }}")),
         1 => any::<bool>().prop_map(|there| format!("{{ exists = {there} }}")),
+        1 => (select(vec!["any", "all"]), word()).prop_map(|(which, w)| format!("{{ {which} = {{ prefix = \"{w}\" }} }}")),
     ]
 }
 
 /// Conditions on text only, for facts that are always text.
 fn text_condition() -> impl Strategy<Value = String> {
     condition().prop_filter("text", |c| {
-        let words = ["exists", "min", "max", "0", "1", "3", "true", "false"];
+        let words = [
+            "any", "all", "exists", "min", "max", "0", "1", "3", "true", "false",
+        ];
         !words.iter().any(|word| c.contains(word))
     })
 }
@@ -82,7 +85,7 @@ fn value() -> impl Strategy<Value = Value> {
         8 => text.prop_map(Value::from),
         1 => select(vec![json!(0), json!(1), json!(1.0), json!(0.5), json!(-3), json!(7), json!(u64::MAX)]),
         1 => any::<bool>().prop_map(Value::from),
-        1 => select(vec![json!(null), json!(["a"]), json!({})]),
+        1 => select(vec![json!(null), json!(["a"]), json!(["b", null]), json!([]), json!({})]),
     ];
     leaf.prop_recursive(3, 8, 3, |inner| {
         prop::collection::btree_map(select(vec!["er", "est", "z"]), inner, 0..3).prop_map(|map| {
@@ -119,7 +122,8 @@ proptest! {
             let judged = ToolCall::parse(call.to_string().as_bytes()).unwrap();
             let decision = decide(&policy, CallId::from_bytes([0; 16]), judged);
             let found: Vec<String> = decision.rules().iter().map(|hit| hit.id().to_owned()).collect();
-            prop_assert_eq!(found, reference::taking_effect(&text, &call), "{}", call);
+            let scene = reference::scene(&call, &decision.facts().to_json());
+            prop_assert_eq!(found, reference::taking_effect(&text, &scene), "{}", scene);
         }
     }
 }
@@ -130,8 +134,9 @@ fn text_too_long_to_search_is_found_by_both() {
     let call = json!({"tool": "t", "principal": "p", "arguments": {"a": "y".repeat(policy::MAX_SEARCHED_BYTES + 1)}});
     let decision = support::judge(&support::load(rules).unwrap(), &call);
     assert_eq!(decision.rules().len(), 1);
+    let scene = reference::scene(&call, &decision.facts().to_json());
     assert_eq!(
-        reference::taking_effect(&format!("version = 1\nname = \"t\"\n{rules}"), &call),
+        reference::taking_effect(&format!("version = 1\nname = \"t\"\n{rules}"), &scene),
         ["d"]
     );
 }

@@ -1,4 +1,4 @@
-//! The developer's commands: `cargo xtask demo | test | ci | bench call | bench reload | redcode`.
+//! The developer's commands: `cargo xtask demo | test | ci | fuzz | bench | redcode`.
 //!
 //! Reads the command line and hands over to one module for each command. It
 //! never changes a source file, and installs nothing but what `setup.rs` and
@@ -14,6 +14,7 @@ mod demo;
 mod deny;
 mod edges;
 mod failure;
+mod fuzz;
 mod redcode;
 mod setup;
 mod shell;
@@ -44,6 +45,9 @@ cargo xtask bench call   measure `print(1)` beside native python3, bubblewrap an
 cargo xtask bench reload change the policy under 2,000 decisions a second
     --seconds N          how long                                                      [20]
     --clients N          how many clients call at once                                 [64]
+cargo xtask bench decide measure the policy engine beside cedar, regorus, cel and openmoat
+cargo xtask fuzz SECONDS [TARGET…]
+                         every fuzz target, or these, for so many seconds each
 ";
 
 fn main() -> ExitCode {
@@ -67,6 +71,8 @@ enum Task {
     Redcode(Vec<String>),
     BenchCall(bench::Options),
     BenchReload(bench::reload::Options),
+    BenchDecide,
+    Fuzz(fuzz::Plan),
 }
 
 impl Task {
@@ -84,6 +90,8 @@ impl Task {
             ["bench", "reload", rest @ ..] => {
                 bench::reload::Options::parse(rest).map(Self::BenchReload)
             }
+            ["bench", "decide"] => Ok(Self::BenchDecide),
+            ["fuzz", rest @ ..] => fuzz::Plan::parse(rest).map(Self::Fuzz),
             [other, ..] => Err(Failure::Usage(format!(
                 "`{other}` does not stand here; see `cargo xtask --help`"
             ))),
@@ -103,6 +111,8 @@ fn perform(task: Task) -> Result<(), Failure> {
         Task::Redcode(rest) => redcode::run(&Workspace::find()?, &rest),
         Task::BenchCall(options) => bench::run(&Workspace::find()?, &options),
         Task::BenchReload(options) => bench::reload::run(&Workspace::find()?, &options),
+        Task::BenchDecide => bench::decide::run(&Workspace::find()?),
+        Task::Fuzz(plan) => fuzz::run(&Workspace::find()?, &plan),
     }
 }
 
@@ -125,7 +135,14 @@ mod tests {
 
     #[test]
     fn unknown_words_are_refused_with_exit_code_two() {
-        for line in ["dmeo", "demo now", "bench", "bench call --secs 1"] {
+        for line in [
+            "dmeo",
+            "demo now",
+            "bench",
+            "bench call --secs 1",
+            "bench decide 1",
+            "fuzz",
+        ] {
             assert!(matches!(parse(line), Err(Failure::Usage(_))), "{line}");
         }
     }

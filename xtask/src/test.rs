@@ -6,6 +6,7 @@
 use crate::deny;
 use crate::edges;
 use crate::failure::Failure;
+use crate::fuzz;
 use crate::setup;
 use crate::shell;
 use crate::stages::{Finding, Stages, Strictness};
@@ -17,9 +18,7 @@ pub(crate) fn run(workspace: &Workspace, strictness: Strictness) -> Result<(), F
     stages.run("setup", || {
         done(setup::python().and_then(|()| components(workspace)))
     })?;
-    stages.run("format", || {
-        done(cargo(workspace, &["fmt", "--all", "--check"]))
-    })?;
+    stages.run("format", || done(format(workspace)))?;
     stages.run("edges", || done(edges::check(workspace)))?;
     stages.run("deny", || deny::check(workspace, strictness))?;
     stages.run("clippy", || done(clippy(workspace)))?;
@@ -29,6 +28,7 @@ pub(crate) fn run(workspace: &Workspace, strictness: Strictness) -> Result<(), F
     stages.run("doc tests", || {
         done(cargo(workspace, &["test", "--workspace", "--doc"]))
     })?;
+    stages.run("fuzz", || fuzz::stage(workspace, strictness))?;
     stages.finish("test");
     Ok(())
 }
@@ -42,6 +42,14 @@ fn components(workspace: &Workspace) -> Result<(), Failure> {
     }
     let mut rustup = std::process::Command::new("rustup");
     shell::run(rustup.args(["component", "add", "rustfmt", "clippy"]))
+}
+
+/// The workspaces beside ours are read by people as well.
+fn format(workspace: &Workspace) -> Result<(), Failure> {
+    cargo(workspace, &["fmt", "--all", "--check"])?;
+    ["fuzz/Cargo.toml", "bench/peers/Cargo.toml"]
+        .iter()
+        .try_for_each(|manifest| cargo(workspace, &["fmt", "--check", "--manifest-path", manifest]))
 }
 
 fn clippy(workspace: &Workspace) -> Result<(), Failure> {

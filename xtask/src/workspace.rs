@@ -28,6 +28,11 @@ impl Workspace {
         &self.root
     }
 
+    /// The folder that cargo builds into.
+    pub(crate) fn target(&self) -> &Path {
+        &self.target
+    }
+
     /// Scratch space on the same disk as the build, kept between runs.
     pub(crate) fn scratch(&self, name: &str) -> Result<PathBuf, Failure> {
         let folder = self.target.join("xtask").join(name);

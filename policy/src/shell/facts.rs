@@ -155,6 +155,16 @@ pub struct Argument {
 }
 
 impl Argument {
+    /// A text that is as certain as what it was taken from: known as a whole, or not at all.
+    pub(super) fn as_certain(text: String, certainty: Certainty) -> Self {
+        let known = certainty == Certainty::Literal;
+        Self {
+            known_prefix_bytes: if known { text.len() } else { 0 },
+            certainty,
+            text,
+        }
+    }
+
     /// Whether exactly this text reaches the program, as one argument.
     pub fn is_literal(&self) -> bool {
         self.certainty == Certainty::Literal

@@ -1,5 +1,8 @@
-//! `cargo xtask bench call`: how long `print(1)` takes through the daemon, beside
-//! everything else that this machine can run it with.
+//! `cargo xtask bench`: what Lazaret costs beside others.
+//!
+//! `decide` is about the policy engine alone and has a module of its own. `call`,
+//! here: how long `print(1)` takes through the daemon, beside everything else that
+//! this machine can run it with.
 //!
 //! All contenders run in one session and in turn, so that a noisy minute falls
 //! on all of them; compare the ratios, not the milliseconds. The daemon's
@@ -8,6 +11,7 @@
 
 mod call;
 mod contender;
+pub(crate) mod decide;
 mod docker;
 mod load;
 mod memory;

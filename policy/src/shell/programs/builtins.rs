@@ -109,11 +109,7 @@ fn alias(walker: &mut Walker<'_>, subject: &Subject<'_>) -> Walk {
             continue;
         };
         doubt(walker, subject, OpaqueKind::Alias, &argument.text)?;
-        let code = Argument {
-            text: value.to_owned(),
-            certainty: argument.certainty,
-            known_prefix_bytes: 0,
-        };
+        let code = Argument::as_certain(value.to_owned(), argument.certainty);
         deferred(walker, subject, &code)?;
     }
     Ok(())
@@ -159,18 +155,9 @@ fn declare_one(
     if !name_known {
         doubt(walker, subject, OpaqueKind::Environment, &argument.text)?;
     }
-    let literal = |text: &str| Argument {
-        text: text.to_owned(),
-        certainty: argument.certainty,
-        known_prefix_bytes: 0,
-    };
-    walker.evaluated_name(
-        &Argument {
-            certainty: Certainty::Literal,
-            ..literal(name)
-        },
-        context,
-    )?;
+    let literal = |text: &str| Argument::as_certain(text.to_owned(), argument.certainty);
+    let literal_name = Argument::as_certain(name.to_owned(), Certainty::Literal);
+    walker.evaluated_name(&literal_name, context)?;
     if let Some(value) = value.filter(|_| values == Values::Evaluated) {
         walker.arithmetic_text(&literal(value), context)?;
     }

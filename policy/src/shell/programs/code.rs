@@ -114,11 +114,7 @@ pub(super) fn interpreted(walker: &mut Walker<'_>, subject: &Subject<'_>) -> Wal
             doubt(walker, subject, OpaqueKind::Script, &file.text)
         }
         (Some(document), None) => {
-            let code = Argument {
-                text: document.text.clone(),
-                certainty: document.certainty,
-                known_prefix_bytes: 0,
-            };
+            let code = Argument::as_certain(document.text.clone(), document.certainty);
             foreign_code(walker, subject, interpreter.language, &code);
             doubt(walker, subject, OpaqueKind::Code, subject.base)
         }
@@ -135,11 +131,7 @@ fn code_at(
 ) -> Option<Argument> {
     let text = argument.text.as_str();
     let next = || subject.arguments.get(at + 1).cloned();
-    let part = |code: &str| Argument {
-        text: code.to_owned(),
-        certainty: argument.certainty,
-        known_prefix_bytes: 0,
-    };
+    let part = |code: &str| Argument::as_certain(code.to_owned(), argument.certainty);
     for option in interpreter.code {
         if text == *option {
             return next();

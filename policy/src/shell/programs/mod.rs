@@ -141,11 +141,7 @@ fn joined(arguments: &[Argument]) -> Argument {
     let texts: Vec<&str> = arguments.iter().map(|a| a.text.as_str()).collect();
     let certainty = arguments.iter().map(|a| a.certainty).max();
     let text = texts.join(" ");
-    Argument {
-        known_prefix_bytes: 0,
-        certainty: certainty.unwrap_or(Certainty::Literal),
-        text,
-    }
+    Argument::as_certain(text, certainty.unwrap_or(Certainty::Literal))
 }
 
 /// Records code of another language.

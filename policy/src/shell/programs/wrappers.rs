@@ -581,11 +581,7 @@ fn after_assignments(walker: &mut Walker<'_>, subject: &Subject<'_>, words: Vec<
     let mut words = words.into_iter().peekable();
     while let Some(word) = words.next_if(|word| word.text.contains('=')) {
         let (name, value) = word.text.split_once('=').unwrap_or((&word.text, ""));
-        let value = Argument {
-            text: value.to_owned(),
-            certainty: word.certainty,
-            known_prefix_bytes: 0,
-        };
+        let value = Argument::as_certain(value.to_owned(), word.certainty);
         if !is_name(name) {
             doubt(walker, subject, OpaqueKind::Environment, name)?;
         }

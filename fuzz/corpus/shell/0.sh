@@ -1,0 +1,1 @@
+sudo env A=1 bash -c 'rm -rf /tmp/x'

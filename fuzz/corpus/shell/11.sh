@@ -1,0 +1,1 @@
+export PATH=/tmp:$PATH; eval "$x"; . ./f; trap 'rm x' EXIT

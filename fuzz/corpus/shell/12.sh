@@ -1,0 +1,2 @@
+echo $'\x41' "\$(x)" 'q' \
+ z # comment

@@ -1,0 +1,1 @@
+[[ -v 'a[$(cmd)]' ]] && sort --compress-prog=sh x

@@ -1,0 +1,1 @@
+find . -name '*.c' -exec grep -l "a b" {} + | xargs -0 -n1 rm

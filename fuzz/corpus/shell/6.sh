@@ -1,0 +1,1 @@
+case $x in a|b) ls;; *) f() { local a=1; echo ${a:-$(pwd)}; }; f;; esac

@@ -1,0 +1,1 @@
+awk '{system("id")}' f; sed 's/a/b/e' f; python3 -c 'import os'

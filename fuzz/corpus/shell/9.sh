@@ -1,0 +1,1 @@
+a=(1 2 [3]=$(x)); ((a+=1)); while read -r l; do echo "$l"; done < <(ls)

@@ -1,0 +1,1 @@
+echo {a,b{1..3}}; (cd /tmp && ls) & wait; ! true || { echo x; }

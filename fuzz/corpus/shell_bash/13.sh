@@ -1,0 +1,1 @@
+time coproc f { ls; }; select x in a; do break; done; until false; do :; done

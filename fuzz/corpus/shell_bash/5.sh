@@ -1,0 +1,1 @@
+for i in a b; do if test -f $i; then cat < $i; elif true; then :; fi; done

