@@ -1,4 +1,4 @@
-//! Runs every example of docs/POLICY.md, so that the page cannot say what is not so.
+//! Runs every example of docs/POLICY.md and docs/COOKBOOK.md, so that they cannot say what is not so.
 //!
 //! The words after the fence say what a block is: `toml policy` loads, and the `json VERDICT`
 //! blocks after it are calls judged by it; `toml refused` does not load, with the message of the
@@ -6,9 +6,10 @@
 //! the whole page; `json refused` is no call.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-use policy::{CallId, Policy, Profiles, ToolCall, decide, shipped};
+use policy::{CallId, Kind, Policy, Profiles, ToolCall, decide, shipped};
 
 const PAGE: &str = include_str!("../../docs/POLICY.md");
+const COOKBOOK: &str = include_str!("../../docs/COOKBOOK.md");
 
 struct Block {
     kind: String,
@@ -16,10 +17,10 @@ struct Block {
     line: usize,
 }
 
-fn blocks() -> Vec<Block> {
+fn blocks(page: &str) -> Vec<Block> {
     let mut blocks: Vec<Block> = Vec::new();
     let mut open = false;
-    for (index, line) in PAGE.lines().enumerate() {
+    for (index, line) in page.lines().enumerate() {
         match line.strip_prefix("```") {
             Some(_) if open => open = false,
             Some(kind) => {
@@ -66,7 +67,17 @@ fn file_name(text: &str) -> String {
 
 #[test]
 fn every_example_does_what_the_page_says() {
-    let blocks = blocks();
+    run(PAGE);
+}
+
+#[test]
+fn every_recipe_does_what_the_cookbook_says() {
+    assert_eq!(COOKBOOK.matches("\n## ").count(), 10);
+    run(COOKBOOK);
+}
+
+fn run(page: &str) {
+    let blocks = blocks(page);
     let profiles = profiles(&blocks);
     let mut policy = None;
     let mut refusal = None;
@@ -137,6 +148,13 @@ fn the_page_names_every_word() {
         "state",
         "session.calls",
         "session.age_s",
+        "session.turn_calls",
+        "cidr",
+        "taint",
+        "redact",
+        "roles",
+        "schema",
+        "most",
         "time.unix_s",
         "time.weekday",
         "starts_with",
@@ -153,6 +171,9 @@ fn the_page_names_every_word() {
     ];
     for word in words {
         assert!(PAGE.contains(word), "{word}");
+    }
+    for kind in Kind::ALL {
+        assert!(PAGE.contains(&format!("| `{kind}` |")), "{kind}");
     }
     let offline = Profiles::load(shipped::PROFILES.iter().map(|p| (p.file, p.text))).unwrap();
     for layer in offline.get("wasm-offline").unwrap().layers().required() {
