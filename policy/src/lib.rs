@@ -33,6 +33,7 @@
 //! ```
 
 mod call;
+pub mod compare;
 mod compile;
 mod condition;
 mod context;
