@@ -398,7 +398,7 @@ fn now() -> Context {
         .and_then(|since| u64::try_from(since.as_micros()).ok());
     Context {
         now_us,
-        session: None,
+        ..Context::default()
     }
 }
 

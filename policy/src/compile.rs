@@ -10,22 +10,26 @@ use serde_json::{Map, Value, json};
 use toml::Spanned;
 use toml::value::Datetime;
 
+use crate::budget::{Budget, Most, Used};
 use crate::call::{ANONYMOUS, ToolCall};
-use crate::condition::{Clause, ConditionError, checked_list};
-use crate::context::{Context, SessionState};
+use crate::condition::{Clause, ConditionError, checked_list, compile_regex};
+use crate::context::{Context, Label, SessionState, is_label};
 use crate::fact::{FactError, FactPath};
+use crate::facts::{Facts, Kind, Needs, Reading};
 use crate::fault::{Fault, Problem};
 use crate::file::{
-    CallFile, CeilingsFile, ClausesFile, ConditionFile, ObligationsFile, RuleFile, Scalar,
-    StateFile, TestFile,
+    BudgetFile, CallFile, CeilingsFile, ClausesFile, ConditionFile, ObligationsFile, RedactFile,
+    RuleFile, Scalar, StateFile, TestFile, ToolFile,
 };
 use crate::include::Part;
 use crate::moment::read_moment;
 use crate::policy::MAX_ID_BYTES;
-use crate::profile::{Limits, Profiles};
+use crate::profile::{Limits, Profile, Profiles};
+use crate::redact::{Pattern, Redaction};
 use crate::rule::{Effect, Rule, RuleTest};
 use crate::source::{Place, Source};
 use crate::text::{is_name, quote_all};
+use crate::tool::{Role, Tool, Tools};
 use crate::verdict::Verdict;
 use crate::when::{Names, When, WhenError};
 
@@ -33,13 +37,24 @@ use crate::when::{Names, When, WhenError};
 /// a policy that loads today loads tomorrow.
 const TEST_TIME_US: u64 = 946_684_800_000_000;
 
-/// The rules of all files.
-pub(crate) fn compile(parts: Vec<Part>, profiles: &Profiles) -> Result<Vec<Rule>, Vec<Problem>> {
+/// What the files of a policy say.
+pub(crate) struct Compiled {
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) tools: Tools,
+    /// By id.
+    pub(crate) budgets: Vec<Arc<Budget>>,
+    pub(crate) needs: Needs,
+}
+
+/// Compiles all files.
+pub(crate) fn compile(parts: Vec<Part>, profiles: &Profiles) -> Result<Compiled, Vec<Problem>> {
     let mut house = House::new(&parts, profiles);
     let mut first_places: BTreeMap<String, Place> = BTreeMap::new();
     let mut rules = Vec::new();
     for Part { source, file } in parts {
         house.check_name(&source, &file.name);
+        house.add_tools(&source, file.tools);
+        house.add_budgets(&source, file.budgets);
         for rule in file.rules {
             let id = rule.get_ref().id.get_ref().clone();
             let place = Place::new(&source, rule.get_ref().id.span());
@@ -56,7 +71,17 @@ pub(crate) fn compile(parts: Vec<Part>, profiles: &Profiles) -> Result<Vec<Rule>
         }
     }
     if house.problems.is_empty() {
-        Ok(rules)
+        let needs = house.paths.needs();
+        rules
+            .iter_mut()
+            .flat_map(|rule: &mut Rule| &mut rule.tests)
+            .for_each(|test| house.look_into(test, needs));
+        Ok(Compiled {
+            rules,
+            needs,
+            tools: house.tools,
+            budgets: house.budgets.into_values().map(Arc::new).collect(),
+        })
     } else {
         Err(house.problems)
     }
@@ -74,6 +99,8 @@ struct House<'a> {
     profiles: &'a Profiles,
     paths: Paths,
     lists: BTreeMap<String, Vec<Scalar>>,
+    tools: Tools,
+    budgets: BTreeMap<String, Budget>,
     problems: Vec<Problem>,
 }
 
@@ -83,6 +110,8 @@ impl<'a> House<'a> {
             profiles,
             paths: Paths::default(),
             lists: BTreeMap::new(),
+            tools: Tools::default(),
+            budgets: BTreeMap::new(),
             problems: Vec::new(),
         };
         let mut files: BTreeMap<&str, &str> = BTreeMap::new();
@@ -113,6 +142,77 @@ impl<'a> House<'a> {
         })?;
         self.lists.insert(name.to_owned(), checked);
         Ok(())
+    }
+
+    fn add_tools(&mut self, source: &Arc<Source>, tools: Vec<Spanned<ToolFile>>) {
+        for tool in tools {
+            let place = Place::new(source, tool.span());
+            let tool = tool.into_inner();
+            if let Err(fault) = self.add_tool(&tool.name, tool.roles, tool.schema) {
+                self.fail(place, fault);
+            }
+        }
+    }
+
+    fn add_tool(
+        &mut self,
+        name: &str,
+        roles: BTreeMap<String, Role>,
+        schema: Option<toml::Table>,
+    ) -> Result<(), Fault> {
+        let schema = schema.map(table_to_json).transpose()?;
+        Tool::new(roles, schema.as_ref())
+            .and_then(|tool| self.tools.add(name, tool))
+            .map_err(|error| Fault::Tool {
+                name: name.to_owned(),
+                error,
+            })
+    }
+
+    fn add_budgets(&mut self, source: &Arc<Source>, budgets: Vec<Spanned<BudgetFile>>) {
+        for budget in budgets {
+            let place = Place::new(source, budget.span());
+            if let Err(fault) = self.add_budget(budget.into_inner()) {
+                self.fail(place, fault);
+            }
+        }
+    }
+
+    fn add_budget(&mut self, file: BudgetFile) -> Result<(), Fault> {
+        let id = file.id.into_inner();
+        let reason = file.reason.into_inner();
+        if !is_name(&id, MAX_ID_BYTES) {
+            return Err(Fault::Name(id));
+        }
+        if file.effect == Verdict::Allow {
+            return Err(Fault::BudgetAllows);
+        }
+        if *file.most.get_ref() == Most::default() {
+            return Err(Fault::EmptyBudget);
+        }
+        if reason.trim().is_empty() {
+            return Err(Fault::NoReason);
+        }
+        let budget = Budget {
+            id: id.as_str().into(),
+            per: file.per,
+            most: file.most.into_inner(),
+            effect: file.effect,
+            reason: reason.into(),
+            owner: file.owner,
+        };
+        match self.budgets.insert(id.clone(), budget) {
+            None => Ok(()),
+            Some(_) => Err(Fault::DuplicateBudget(id)),
+        }
+    }
+
+    /// Reads the call of a test, and fills in what it does not say of budgets: nothing was used.
+    fn look_into(&self, test: &mut RuleTest, needs: Needs) {
+        test.facts = Facts::of(&test.call, &self.tools, needs);
+        for id in self.budgets.keys() {
+            test.context.budgets.entry(id.clone()).or_default();
+        }
     }
 
     fn check_name(&mut self, source: &Arc<Source>, name: &Spanned<String>) {
@@ -146,7 +246,14 @@ impl<'a> House<'a> {
 
 impl Names for House<'_> {
     fn fact(&mut self, name: &str) -> Result<Arc<FactPath>, FactError> {
-        self.paths.read(name)
+        let path = self.paths.read(name)?;
+        match path.kind() {
+            None => Ok(path),
+            Some(kind) => Err(FactError::OfAtom {
+                fact: name.to_owned(),
+                kind,
+            }),
+        }
     }
 
     fn list(&self, name: &str) -> Result<Vec<Scalar>, ConditionError> {
@@ -173,6 +280,18 @@ impl Paths {
         let path = Arc::new(FactPath::parse(name)?);
         self.0.insert(name.to_owned(), Arc::clone(&path));
         Ok(path)
+    }
+
+    /// What must be read of a call before the facts that are named can be looked up.
+    fn needs(&self) -> Needs {
+        let has = |wanted: fn(&FactPath) -> bool| self.0.values().any(|path| wanted(path));
+        Needs {
+            code: has(|path| matches!(path, FactPath::Reading(Reading::Code, _))),
+            input: has(|path| matches!(path, FactPath::Reading(Reading::Input, _))),
+            secrets: has(|path| path.kind() == Some(Kind::Secret)),
+            unicode: has(|path| path.kind() == Some(Kind::Unicode)),
+            encodings: has(|path| path.kind() == Some(Kind::Encoding)),
+        }
     }
 }
 
@@ -207,10 +326,13 @@ impl Compiler<'_, '_> {
         let unless = self.clauses(rule.unless);
         let when = rule.when.map(|when| self.when(&when));
         let expires = rule.expires.map(|expires| self.moment("expires", &expires));
-        let ceiling = rule
+        let duties = rule
             .obligations
-            .map(|file| self.ceiling(&file, effect.as_ref()));
+            .map(|file| self.duties(&file, effect.as_ref()));
+        let duties = all_or_nothing(duties);
+        let taint = self.taint(rule.taint);
         let tests = self.tests(rule.tests);
+        let duties = duties?.unwrap_or_default();
         Some(Rule {
             id: self.id.into(),
             effect: effect?,
@@ -219,7 +341,9 @@ impl Compiler<'_, '_> {
             when: all_or_nothing(when)?,
             mode: rule.mode,
             expires_us: all_or_nothing(expires)?,
-            ceiling: all_or_nothing(ceiling)?.unwrap_or(Limits::UNBOUNDED),
+            ceiling: duties.ceiling.unwrap_or(Limits::UNBOUNDED),
+            redact: duties.redact,
+            taint: taint?,
             reason: rule.reason.into_inner().into(),
             owner: rule.owner,
             tags: rule.tags,
@@ -318,19 +442,28 @@ impl Compiler<'_, '_> {
             .ok()
     }
 
-    fn ceiling(
+    fn duties(
         &mut self,
         file: &Spanned<ObligationsFile>,
         effect: Option<&Effect>,
-    ) -> Option<Limits> {
-        let ceiling = ceiling(&file.get_ref().limits);
-        match check_ceiling(&ceiling, effect) {
-            Ok(()) => Some(ceiling),
-            Err(fault) => {
-                self.fail(file.span(), fault);
-                None
-            }
-        }
+    ) -> Option<Duties> {
+        let duties = read_duties(file.get_ref());
+        let checked = duties.and_then(|duties| check_duties(&duties, effect).map(|()| duties));
+        checked.map_err(|fault| self.fail(file.span(), fault)).ok()
+    }
+
+    fn taint(&mut self, labels: Vec<Spanned<String>>) -> Option<Vec<Arc<str>>> {
+        let read: Vec<Option<Arc<str>>> = labels
+            .into_iter()
+            .map(|label| {
+                let good = is_label(label.get_ref());
+                if !good {
+                    self.fail(label.span(), Fault::Label(label.get_ref().clone()));
+                }
+                good.then(|| label.get_ref().as_str().into())
+            })
+            .collect();
+        read.into_iter().collect()
     }
 
     fn tests(&mut self, file: Vec<Spanned<TestFile>>) -> Option<Vec<RuleTest>> {
@@ -354,6 +487,7 @@ impl Compiler<'_, '_> {
             Ok(call) => {
                 return Some(RuleTest {
                     call,
+                    facts: Facts::default(),
                     context: test_context(now_us, test.state),
                     matches: test.matches,
                     verdict: test.verdict,
@@ -395,6 +529,32 @@ fn within(source: &Source, written: &Spanned<String>, error: &WhenError) -> Rang
     }
 }
 
+/// What a rule obliges to.
+#[derive(Default)]
+struct Duties {
+    ceiling: Option<Limits>,
+    redact: Redaction,
+}
+
+fn read_duties(file: &ObligationsFile) -> Result<Duties, Fault> {
+    let redact = file.redact.as_ref().map(redaction).transpose()?;
+    Ok(Duties {
+        ceiling: file.limits.as_ref().map(ceiling),
+        redact: redact.unwrap_or_default(),
+    })
+}
+
+fn redaction(file: &RedactFile) -> Result<Redaction, Fault> {
+    let patterns = file.patterns.iter().map(|text| {
+        let regex = compile_regex(text).map_err(Fault::Redact)?;
+        Ok(Arc::new(Pattern(regex)))
+    });
+    Ok(Redaction {
+        secrets: file.secrets,
+        patterns: patterns.collect::<Result<_, Fault>>()?,
+    })
+}
+
 fn ceiling(file: &CeilingsFile) -> Limits {
     let or_none = |limit: Option<u64>| limit.unwrap_or(u64::MAX);
     Limits {
@@ -408,8 +568,9 @@ fn ceiling(file: &CeilingsFile) -> Limits {
     }
 }
 
-fn check_ceiling(ceiling: &Limits, effect: Option<&Effect>) -> Result<(), Fault> {
-    if *ceiling == Limits::UNBOUNDED {
+fn check_duties(duties: &Duties, effect: Option<&Effect>) -> Result<(), Fault> {
+    let ceiling = duties.ceiling.unwrap_or(Limits::UNBOUNDED);
+    if ceiling == Limits::UNBOUNDED && duties.redact.is_empty() {
         return Err(Fault::NoObligation);
     }
     if let Some((name, _)) = ceiling.entries().into_iter().find(|(_, limit)| *limit == 0) {
@@ -417,35 +578,54 @@ fn check_ceiling(ceiling: &Limits, effect: Option<&Effect>) -> Result<(), Fault>
     }
     match effect {
         Some(Effect::Deny) => Err(Fault::ObligationsOfDeny),
-        Some(Effect::Allow(profile)) => {
-            let pairs = ceiling
-                .entries()
-                .into_iter()
-                .zip(profile.limits().entries());
-            let high = pairs
-                .into_iter()
-                .find(|((_, asked), (_, max))| *asked != u64::MAX && asked > max);
-            high.map_or(Ok(()), |((name, asked), (_, max))| {
-                Err(Fault::HighCeiling {
-                    name,
-                    asked,
-                    max,
-                    profile: profile.name().to_owned(),
-                })
-            })
-        }
+        Some(Effect::Allow(profile)) => check_below(&ceiling, profile),
         Some(Effect::Hold) | None => Ok(()),
     }
 }
 
+fn check_below(ceiling: &Limits, profile: &Profile) -> Result<(), Fault> {
+    let pairs = ceiling
+        .entries()
+        .into_iter()
+        .zip(profile.limits().entries());
+    let high = pairs
+        .into_iter()
+        .find(|((_, asked), (_, max))| *asked != u64::MAX && asked > max);
+    high.map_or(Ok(()), |((name, asked), (_, max))| {
+        Err(Fault::HighCeiling {
+            name,
+            asked,
+            max,
+            profile: profile.name().to_owned(),
+        })
+    })
+}
+
 fn test_context(now_us: u64, state: StateFile) -> Context {
-    let age_us = state.age_s.saturating_mul(1_000_000);
+    let before = |age_s: u64| now_us.saturating_sub(age_s.saturating_mul(1_000_000));
+    let labels = state.labels.into_iter().map(|(name, label)| {
+        let at_us = before(label.age_s);
+        let count = label.count;
+        (name, Label { count, at_us })
+    });
+    let used = state.used.into_iter().map(|(id, used)| {
+        let used = Used {
+            calls: used.calls,
+            cpu_ms: used.cpu_ms,
+            output_bytes: used.output_bytes,
+            hosts: used.hosts,
+        };
+        (id, used)
+    });
     Context {
         now_us: Some(now_us),
         session: Some(SessionState {
             calls: state.calls,
-            started_us: now_us.saturating_sub(age_us),
+            turn_calls: state.turn_calls,
+            started_us: before(state.age_s),
+            labels: labels.collect(),
         }),
+        budgets: used.collect(),
     }
 }
 

@@ -5,6 +5,7 @@
 //! with not false. Evaluation never fails, runs in time linear in the text, and has a bound.
 
 use std::cmp::Ordering;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use globset::{GlobBuilder, GlobMatcher};
@@ -13,6 +14,7 @@ use serde::Serialize;
 use serde_json::{Number, Value};
 use thiserror::Error;
 
+use crate::cidr::Cidr;
 use crate::fact::{Fact, FactPath};
 use crate::file::{ConditionFile, Scalar};
 use crate::text::quote;
@@ -29,7 +31,7 @@ const MAX_REGEX_BYTES: usize = 1 << 20;
 const MAX_ANY_OF: usize = 10_000;
 
 /// What is known of a condition for one call, in Kleene's three values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Truth {
     /// It does not hold.
@@ -131,6 +133,12 @@ pub enum ConditionError {
     /// A condition on elements, on a fact that is never an array.
     #[error("the fact is never an array; leave `any` or `all` out")]
     NeverArray,
+    /// A condition on a whole array.
+    #[error("the fact is a list; write `{{ any = … }}` or `{{ all = … }}`")]
+    AlwaysArray,
+    /// A range of addresses that is none.
+    #[error("{} is not a range of addresses; write it as 10.0.0.0/8 or fd00::/8, with the bits after the length zero", quote(.0))]
+    Cidr(String),
     /// `exists` on an element of an array.
     #[error("an element of an array is always there; write a condition on its value")]
     ElementExists,
@@ -156,6 +164,8 @@ pub(crate) enum Condition {
     Contains(String),
     Glob(Box<GlobMatcher>),
     Regex(Regex),
+    /// Ranges of addresses.
+    Cidr(Vec<Cidr>),
     Range {
         min: Option<Num>,
         max: Option<Num>,
@@ -198,6 +208,14 @@ impl Values {
 
     fn others(&self) -> &[Scalar] {
         self.scalars.get(self.texts..).unwrap_or_default()
+    }
+
+    /// Whether a listed text goes on after `beginning`.
+    fn has_longer(&self, beginning: &str) -> bool {
+        let texts = self.texts();
+        let first = texts.partition_point(|scalar| scalar.as_text() <= Some(beginning));
+        let next = texts.get(first).and_then(Scalar::as_text);
+        next.is_some_and(|text| text.starts_with(beginning))
     }
 
     /// Unknown when no value of the list is of the fact's type.
@@ -255,6 +273,7 @@ impl Condition {
             ConditionFile::Contains(text) => Self::Contains(not_empty("contains", text)?),
             ConditionFile::Glob(text) => Self::Glob(Box::new(compile_glob(text)?)),
             ConditionFile::Regex(text) => Self::Regex(compile_regex(text)?),
+            ConditionFile::Cidr(texts) => Self::Cidr(compile_cidrs(texts)?),
             ConditionFile::Range { min, max } => compile_range(min.as_ref(), max.as_ref())?,
             ConditionFile::Exists(there) => Self::Exists(*there),
             ConditionFile::Any(inner) => Self::Any(Box::new(Self::compile_element(inner)?)),
@@ -294,6 +313,48 @@ impl Condition {
         }
     }
 
+    /// What is known of this condition for a list of options. `--rec` may stand for `--recursive`,
+    /// so a longer option that begins like one in the call is neither there nor not there.
+    pub(crate) fn truth_of_flags(&self, fact: Fact<'_>) -> Truth {
+        let Fact::Other(Value::Array(items)) = fact else {
+            return self.truth(fact);
+        };
+        match self {
+            Self::Any(inner) => {
+                let none = Truth::all(items.iter().map(|item| inner.of_flag(item).negate()));
+                none.negate()
+            }
+            Self::All(inner) => Truth::all(items.iter().map(|item| inner.of_flag(item))),
+            Self::AnyOf(_)
+            | Self::Prefix(_)
+            | Self::Suffix(_)
+            | Self::Contains(_)
+            | Self::Glob(_)
+            | Self::Regex(_)
+            | Self::Cidr(_)
+            | Self::Range { .. }
+            | Self::Exists(_) => self.truth(fact),
+        }
+    }
+
+    fn of_flag(&self, item: &Value) -> Truth {
+        let truth = self.of_element(item);
+        let longer = |flag: &str| match self {
+            Self::AnyOf(values) => values.has_longer(flag),
+            Self::Prefix(prefix) => prefix.starts_with(flag),
+            Self::Suffix(_) | Self::Contains(_) | Self::Glob(_) | Self::Regex(_) => true,
+            Self::Cidr(_) | Self::Range { .. } | Self::Exists(_) | Self::Any(_) | Self::All(_) => {
+                false
+            }
+        };
+        match item.as_str() {
+            Some(flag) if truth == Truth::False && is_long_flag(flag) && longer(flag) => {
+                Truth::Unknown
+            }
+            Some(_) | None => truth,
+        }
+    }
+
     fn of_element(&self, element: &Value) -> Truth {
         self.truth(Fact::of_value(element))
     }
@@ -308,11 +369,19 @@ impl Condition {
             Self::Contains(part) => Truth::of(text.contains(part)),
             Self::Glob(glob) => Truth::of(glob.is_match(text)),
             Self::Regex(regex) => Truth::of(regex.is_match(text)),
+            Self::Cidr(ranges) => match text.parse::<IpAddr>() {
+                Ok(address) => Truth::of(ranges.iter().any(|range| range.holds(address))),
+                Err(_) => Truth::Unknown,
+            },
             Self::AnyOf(_) | Self::Range { .. } | Self::Exists(_) | Self::Any(_) | Self::All(_) => {
                 Truth::Unknown
             }
         }
     }
+}
+
+fn is_long_flag(flag: &str) -> bool {
+    flag.len() > 2 && flag.starts_with("--")
 }
 
 fn any_equals(scalars: &[Scalar], fact: Fact<'_>) -> Truth {
@@ -453,6 +522,7 @@ fn asks(source: &ConditionFile) -> Asks {
         | ConditionFile::Suffix(_)
         | ConditionFile::Contains(_)
         | ConditionFile::Glob(_)
+        | ConditionFile::Cidr(_)
         | ConditionFile::Regex(_) => Asks::Text,
     }
 }
@@ -462,13 +532,15 @@ fn check_fit(fact: &FactPath, source: &ConditionFile) -> Result<(), ConditionErr
     match asks(source) {
         Asks::Presence if fact.is_always_there() => Err(ConditionError::AlwaysThere),
         Asks::Presence => Ok(()),
-        Asks::Array if fact.is_always_text() || fact.is_always_number() => {
-            Err(ConditionError::NeverArray)
-        }
+        Asks::Array if !fact.may_be_array() => Err(ConditionError::NeverArray),
         other if fact.is_always_text() && other != Asks::Text => Err(ConditionError::NeverText),
         other if fact.is_always_number() && other != Asks::Number => {
             Err(ConditionError::NeverNumber)
         }
+        Asks::Text | Asks::Number | Asks::Mixed if fact.is_array() => {
+            Err(ConditionError::AlwaysArray)
+        }
+        Asks::Number if fact.is_never_number() => Err(ConditionError::NeverText),
         Asks::Text | Asks::Number | Asks::Mixed | Asks::Array => Ok(()),
     }
 }
@@ -503,7 +575,18 @@ fn compile_glob(text: &str) -> Result<GlobMatcher, ConditionError> {
         })
 }
 
-fn compile_regex(text: &str) -> Result<Regex, ConditionError> {
+fn compile_cidrs(texts: &[String]) -> Result<Vec<Cidr>, ConditionError> {
+    match texts.len() {
+        0 => Err(ConditionError::EmptyList),
+        1..=MAX_ANY_OF => texts
+            .iter()
+            .map(|text| text.parse().map_err(|_| ConditionError::Cidr(text.clone())))
+            .collect(),
+        _ => Err(ConditionError::LongList),
+    }
+}
+
+pub(crate) fn compile_regex(text: &str) -> Result<Regex, ConditionError> {
     not_empty("regex", text)?;
     RegexBuilder::new(text)
         .size_limit(MAX_REGEX_BYTES)

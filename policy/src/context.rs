@@ -3,37 +3,85 @@
 //! Handed in by the caller, because this crate reads no clock and keeps no state. What is not
 //! handed in is not known, and what is not known never helps a call. Cannot fail.
 
+use std::collections::BTreeMap;
+use std::fmt;
+
 use jiff::Timestamp;
 use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
+use serde_json::Value;
 
+use crate::budget::Used;
 use crate::call::ToolCall;
 use crate::condition::Num;
 use crate::fact::Fact;
+use crate::facts::{Facts, Kind};
+use crate::text::is_name;
+
+/// Labels stand in every state of a session.
+const MAX_LABEL_BYTES: usize = 64;
 
 /// The world at the moment of a decision. The default knows nothing.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Context {
     /// Microseconds since the beginning of 1970 in UTC.
     pub now_us: Option<u64>,
     /// The state of the call's session.
     pub session: Option<SessionState>,
+    /// What was used of each budget that applies, by the budget's id. One that is missing here is
+    /// not known, and then the call is denied.
+    pub budgets: BTreeMap<String, Used>,
 }
 
 /// What a session has done before this call.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SessionState {
     /// Calls that were decided before this one.
     pub calls: u64,
+    /// Calls that were decided before this one in the same turn of the model.
+    pub turn_calls: u64,
     /// When the session began, in microseconds since the beginning of 1970 in UTC.
     pub started_us: u64,
+    /// The labels that earlier calls put on the session, by name.
+    pub labels: BTreeMap<String, Label>,
+}
+
+/// A label on a session.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Label {
+    /// How often it was put there.
+    pub count: u64,
+    /// When it was put there last, in microseconds since the beginning of 1970 in UTC.
+    pub at_us: u64,
 }
 
 /// One call in one world: what rules are held against.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scene<'a> {
     pub(crate) call: &'a ToolCall,
+    pub(crate) facts: &'a Facts,
     pub(crate) context: &'a Context,
+    /// The atom that is asked about, when one is.
+    pub(crate) atom: Option<(Kind, &'a Value)>,
+}
+
+impl<'a> Scene<'a> {
+    pub(crate) fn new(call: &'a ToolCall, facts: &'a Facts, context: &'a Context) -> Self {
+        Self {
+            call,
+            facts,
+            context,
+            atom: None,
+        }
+    }
+
+    /// The same scene, with an eye on one atom.
+    pub(crate) fn at(self, kind: Kind, atom: &'a Value) -> Self {
+        Self {
+            atom: Some((kind, atom)),
+            ..self
+        }
+    }
 }
 
 /// A part of the time of the decision, in UTC.
@@ -49,10 +97,15 @@ pub(crate) enum TimePart {
 }
 
 /// A part of the session's state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum SessionPart {
     Calls,
+    TurnCalls,
     AgeSeconds,
+    /// How often a label was put on the session.
+    LabelCount(String),
+    /// How long ago it was put there last.
+    LabelAgeSeconds(String),
 }
 
 impl TimePart {
@@ -100,27 +153,71 @@ fn weekday(day: Weekday) -> &'static str {
 }
 
 impl SessionPart {
-    pub(crate) const ALL: [(&'static str, Self); 2] = [
-        ("session.calls", Self::Calls),
-        ("session.age_s", Self::AgeSeconds),
-    ];
-
-    /// Absent without a session, blocked when its state is not known.
-    pub(crate) fn find(self, scene: Scene<'_>) -> Fact<'static> {
-        match scene.call.session() {
-            None => Fact::Absent,
-            Some(_) => self.read(scene.context).unwrap_or(Fact::Blocked),
+    /// `session.calls` and its like; `session.label.NAME.count`, `session.label.NAME.age_s`.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        match text {
+            "session.calls" => return Some(Self::Calls),
+            "session.turn_calls" => return Some(Self::TurnCalls),
+            "session.age_s" => return Some(Self::AgeSeconds),
+            _ => {}
+        }
+        let (name, part) = text.strip_prefix("session.label.")?.split_once('.')?;
+        match part {
+            _ if !is_label(name) => None,
+            "count" => Some(Self::LabelCount(name.to_owned())),
+            "age_s" => Some(Self::LabelAgeSeconds(name.to_owned())),
+            _ => None,
         }
     }
 
-    fn read(self, context: &Context) -> Option<Fact<'static>> {
-        let state = context.session?;
-        let number = match self {
-            Self::Calls => state.calls,
-            Self::AgeSeconds => context.now_us?.saturating_sub(state.started_us) / 1_000_000,
-        };
-        Some(Fact::Number(Num::Int(i128::from(number))))
+    /// Absent without a session and for a label that was never put there, blocked when the state is
+    /// not known.
+    pub(crate) fn find(&self, scene: Scene<'_>) -> Fact<'static> {
+        match (scene.call.session(), &scene.context.session) {
+            (None, _) => Fact::Absent,
+            (Some(_), None) => Fact::Blocked,
+            (Some(_), Some(state)) => self.read(state, scene.context.now_us),
+        }
     }
+
+    fn read(&self, state: &SessionState, now_us: Option<u64>) -> Fact<'static> {
+        let number = |n: u64| Fact::Number(Num::Int(i128::from(n)));
+        let since = |then_us: u64| {
+            now_us.map_or(Fact::Blocked, |now_us| {
+                number(now_us.saturating_sub(then_us) / 1_000_000)
+            })
+        };
+        match self {
+            Self::Calls => number(state.calls),
+            Self::TurnCalls => number(state.turn_calls),
+            Self::AgeSeconds => since(state.started_us),
+            Self::LabelCount(name) => {
+                let label = state.labels.get(name);
+                label.map_or(Fact::Absent, |label| number(label.count))
+            }
+            Self::LabelAgeSeconds(name) => {
+                let label = state.labels.get(name);
+                label.map_or(Fact::Absent, |label| since(label.at_us))
+            }
+        }
+    }
+}
+
+impl fmt::Display for SessionPart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Calls => f.write_str("session.calls"),
+            Self::TurnCalls => f.write_str("session.turn_calls"),
+            Self::AgeSeconds => f.write_str("session.age_s"),
+            Self::LabelCount(name) => write!(f, "session.label.{name}.count"),
+            Self::LabelAgeSeconds(name) => write!(f, "session.label.{name}.age_s"),
+        }
+    }
+}
+
+/// A name without dots, because it stands inside of a path.
+pub(crate) fn is_label(text: &str) -> bool {
+    is_name(text, MAX_LABEL_BYTES) && !text.contains('.')
 }
 
 #[cfg(test)]
@@ -131,7 +228,7 @@ mod tests {
     fn at(now_us: u64) -> Context {
         Context {
             now_us: Some(now_us),
-            session: None,
+            ..Context::default()
         }
     }
 
@@ -163,12 +260,36 @@ mod tests {
         let state = SessionState {
             calls: 3,
             started_us: 5_000_000,
+            labels: BTreeMap::from([(
+                "seen".to_owned(),
+                Label {
+                    count: 2,
+                    at_us: 7_000_000,
+                },
+            )]),
+            ..SessionState::default()
         };
         let known = Context {
             now_us: Some(9_999_999),
             session: Some(state),
+            ..Context::default()
         };
-        let find = |part: SessionPart, call, context| part.find(Scene { call, context });
+        let facts = Facts::default();
+        let find = |part: SessionPart, call, context| part.find(Scene::new(call, &facts, context));
+        let label = |text: &str| SessionPart::parse(text).unwrap();
+        assert_eq!(
+            find(label("session.label.seen.count"), &with, &known),
+            Fact::Number(Num::Int(2))
+        );
+        assert_eq!(
+            find(label("session.label.seen.age_s"), &with, &known),
+            Fact::Number(Num::Int(2))
+        );
+        assert_eq!(
+            find(label("session.label.other.age_s"), &with, &known),
+            Fact::Absent
+        );
+        assert_eq!(SessionPart::parse("session.label.a.b.count"), None);
         let number = |n| Fact::Number(Num::Int(n));
         assert_eq!(find(SessionPart::Calls, &with, &known), number(3));
         assert_eq!(find(SessionPart::AgeSeconds, &with, &known), number(4));

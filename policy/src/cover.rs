@@ -36,6 +36,15 @@ pub(crate) fn covers(other: &Rule, rule: &Rule) -> bool {
             .filter(|given| given.fact == wanted.fact);
         given.into_iter().any(|given| implies(given, wanted, step))
     };
+    let kinds_fit = match (rule.effect(), other.effect()) {
+        // What an allow covers, the other must cover too, and nothing is covered in passing.
+        (Verdict::Allow, Verdict::Allow) => other.kinds() == rule.kinds(),
+        // An allow takes effect when it covers one atom of any of its kinds.
+        (Verdict::Allow, Verdict::Hold | Verdict::Deny) => {
+            other.kinds().is_empty() || (other.kinds() == rule.kinds() && rule.kinds().len() == 1)
+        }
+        (Verdict::Hold | Verdict::Deny, _) => true,
+    };
     let excepted = |exception: &Clause| {
         let same = |clause: &&Clause| clause.fact == exception.fact;
         rule.unless
@@ -43,7 +52,8 @@ pub(crate) fn covers(other: &Rule, rule: &Rule) -> bool {
             .filter(same)
             .any(|clause| clause.source == exception.source)
     };
-    other.mode() == Mode::Enforce
+    kinds_fit
+        && other.mode() == Mode::Enforce
         && other
             .when
             .as_ref()
@@ -77,7 +87,12 @@ pub(crate) fn excludes_itself(rule: &Rule) -> Option<&Clause> {
             .filter(|given| given.fact == exception.fact);
         // What is unknown still lets a hold or deny take effect, unless the fact is always text.
         let known = rule.effect() == Verdict::Allow || exception.fact.is_always_text();
+        let alone = match exception.fact.kind() {
+            Some(_) => rule.kinds().len() == 1,
+            None => true,
+        };
         known
+            && alone
             && same
                 .into_iter()
                 .any(|given| implies(given, exception, Step::Certain))
@@ -174,6 +189,8 @@ fn answers(source: &ConditionFile) -> Answers {
             number: true,
             ..none
         },
+        // Only what is an address: no kind of fact has an answer as a whole.
+        ConditionFile::Cidr(_) => none,
         ConditionFile::Any(_) | ConditionFile::All(_) => Answers {
             array: true,
             ..none

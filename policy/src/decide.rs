@@ -4,16 +4,20 @@
 //! the way makes it a deny. It does no I/O and asks no clock. Three steps: find the rules that
 //! take effect; take the strictest; if that leaves the call alive, resolve its authority.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use serde::{Serialize, Serializer, ser::SerializeStruct as _};
 use smallvec::SmallVec;
 
+use crate::budget::{Budget, Remaining, hosts_of, spend};
 use crate::call::{CallId, ToolCall};
 use crate::context::{Context, Scene};
+use crate::facts::Facts;
 use crate::grant::{Grant, Offer, Offered, resolve};
 use crate::policy::Policy;
 use crate::profile::Limits;
+use crate::redact::Redaction;
 use crate::rule::{Effect, Rule, TakingEffect};
 use crate::verdict::Verdict;
 
@@ -25,18 +29,64 @@ pub fn decide(policy: &Policy, call_id: CallId, call: ToolCall) -> Decision {
 
 /// Decides on one call in the world that `context` tells of.
 pub fn decide_at(policy: &Policy, context: &Context, call_id: CallId, call: ToolCall) -> Decision {
-    let judgement = judge(
-        policy,
-        Scene {
-            call: &call,
-            context,
-        },
-    );
+    decide_inspected(policy, context, call_id, policy.inspect(call))
+}
+
+/// Decides on a call that was read before, with [`Policy::inspect`]. If that was for a policy that
+/// reads calls otherwise, it is read again.
+pub fn decide_inspected(
+    policy: &Policy,
+    context: &Context,
+    call_id: CallId,
+    inspection: Inspection,
+) -> Decision {
+    let Inspection { call, facts, .. } = inspection.for_policy(policy);
+    let judgement = judge(policy, Scene::new(&call, &facts, context));
     Decision {
         call_id,
         call,
+        facts,
         judgement,
         policy_digest: policy.digest(),
+    }
+}
+
+/// A call, and what was read out of it.
+#[derive(Debug, Clone)]
+pub struct Inspection {
+    call: ToolCall,
+    facts: Facts,
+    /// Of the policy that it was made for.
+    policy_digest: [u8; 32],
+}
+
+impl Inspection {
+    pub(crate) fn of(call: ToolCall, policy: &Policy) -> Self {
+        Self {
+            facts: Facts::of(&call, policy.tools(), policy.needs()),
+            call,
+            policy_digest: policy.digest(),
+        }
+    }
+
+    /// The call.
+    #[must_use]
+    pub fn call(&self) -> &ToolCall {
+        &self.call
+    }
+
+    /// What was read out of it, as far as the policy asks for it.
+    #[must_use]
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    fn for_policy(self, policy: &Policy) -> Self {
+        if self.policy_digest == policy.digest() {
+            self
+        } else {
+            Self::of(self.call, policy)
+        }
     }
 }
 
@@ -46,6 +96,7 @@ pub fn decide_at(policy: &Policy, context: &Context, call_id: CallId, call: Tool
 pub struct Decision {
     call_id: CallId,
     call: ToolCall,
+    facts: Facts,
     judgement: Judgement,
     policy_digest: [u8; 32],
 }
@@ -71,9 +122,15 @@ pub enum Refusal {
     Denied(Decision),
 }
 
-/// A rule that took effect on a call.
+/// A rule that took effect on a call, or a budget that the call went above.
 #[derive(Debug, Clone)]
-pub struct RuleHit(Arc<Rule>);
+pub struct RuleHit(Hit);
+
+#[derive(Debug, Clone)]
+enum Hit {
+    Rule(Arc<Rule>),
+    Budget(Arc<Budget>),
+}
 
 impl Decision {
     /// The verdict.
@@ -129,6 +186,41 @@ impl Decision {
     #[must_use]
     pub fn policy_digest(&self) -> [u8; 32] {
         self.policy_digest
+    }
+
+    /// What was read out of the call, as far as the policy asks for it.
+    #[must_use]
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// The labels that the rules which took effect put on the call's session, each once. Whoever
+    /// keeps the session's state adds them, whatever the verdict.
+    #[must_use]
+    pub fn taint(&self) -> Vec<&str> {
+        let rules = self.judgement.hits.iter().filter_map(RuleHit::rule);
+        let mut labels: Vec<&str> = rules
+            .flat_map(|rule| rule.taint.iter().map(|label| &**label))
+            .collect();
+        labels.sort_unstable();
+        labels.dedup();
+        labels
+    }
+
+    /// What remains of each budget that applies, when this call is counted. Empty when the policy
+    /// has none, and for those that the call goes above.
+    #[must_use]
+    pub fn remaining(&self) -> &[Remaining] {
+        &self.judgement.remaining
+    }
+
+    /// The hosts that the call names, each once: what whoever counts budgets adds to those used.
+    #[must_use]
+    pub fn hosts(&self) -> Vec<&str> {
+        let mut hosts: Vec<&str> = hosts_of(&self.facts).collect();
+        hosts.sort_unstable();
+        hosts.dedup();
+        hosts
     }
 
     /// What an allowed call gets. None for a hold or deny.
@@ -240,22 +332,47 @@ impl Refusal {
 }
 
 impl RuleHit {
-    /// The rule's id.
+    /// The id of the rule or budget.
     #[must_use]
     pub fn id(&self) -> &str {
-        self.0.id()
+        match &self.0 {
+            Hit::Rule(rule) => rule.id(),
+            Hit::Budget(budget) => budget.id(),
+        }
     }
 
-    /// What the rule says of the call.
+    /// What it says of the call.
     #[must_use]
     pub fn effect(&self) -> Verdict {
-        self.0.effect()
+        match &self.0 {
+            Hit::Rule(rule) => rule.effect(),
+            Hit::Budget(budget) => budget.effect,
+        }
     }
 
-    /// Why, in the rule's words.
+    /// Why, in its words.
     #[must_use]
     pub fn reason(&self) -> &str {
-        self.0.reason()
+        match &self.0 {
+            Hit::Rule(rule) => rule.reason(),
+            Hit::Budget(budget) => budget.reason(),
+        }
+    }
+
+    /// Who answers for it.
+    #[must_use]
+    pub fn owner(&self) -> Option<&str> {
+        match &self.0 {
+            Hit::Rule(rule) => rule.owner(),
+            Hit::Budget(budget) => budget.owner(),
+        }
+    }
+
+    fn rule(&self) -> Option<&Rule> {
+        match &self.0 {
+            Hit::Rule(rule) => Some(rule),
+            Hit::Budget(_) => None,
+        }
     }
 }
 
@@ -277,6 +394,7 @@ pub(crate) struct Judgement {
     pub(crate) hits: SmallVec<[RuleHit; 4]>,
     pub(crate) shadow: SmallVec<[RuleHit; 4]>,
     pub(crate) shadow_verdict: Option<Verdict>,
+    pub(crate) remaining: Vec<Remaining>,
     pub(crate) ruling: Ruling,
     pub(crate) reason: Arc<str>,
     pub(crate) next_steps: Vec<String>,
@@ -307,52 +425,93 @@ impl Ruling {
 }
 
 pub(crate) fn judge(policy: &Policy, scene: Scene<'_>) -> Judgement {
-    judge_by(policy.rule_set().taking_effect(scene), scene.call)
+    judge_by(policy, policy.rule_set().taking_effect(scene), scene)
 }
 
-/// The judgement when exactly these rules take effect.
-pub(crate) fn judge_by(rules: TakingEffect, call: &ToolCall) -> Judgement {
-    let (ruling, reason, next_steps) = rule_on(&rules.enforced, call);
-    let counted = (!rules.shadow.is_empty()).then(|| rule_on(&rules.all(), call).0);
-    Judgement {
-        hits: rules.enforced.into_iter().map(RuleHit).collect(),
-        shadow: rules.shadow.into_iter().map(RuleHit).collect(),
-        shadow_verdict: counted.map(|ruling| ruling.verdict()),
-        ruling,
-        reason,
-        next_steps,
+/// The judgement when exactly these rules of a policy take effect.
+pub(crate) fn judge_by(policy: &Policy, rules: TakingEffect, scene: Scene<'_>) -> Judgement {
+    let ruled = match misfit(policy, scene.call) {
+        Some(misfit) => misfit,
+        None => rule_on(&rules.enforced, scene),
+    };
+    let counted = (!rules.shadow.is_empty()).then(|| match misfit(policy, scene.call) {
+        Some(misfit) => misfit.ruling,
+        None => rule_on(&rules.all(), scene).ruling,
+    });
+    let hit = |rule| RuleHit(Hit::Rule(rule));
+    let judgement = Judgement {
+        hits: rules.enforced.into_iter().map(hit).collect(),
+        shadow: rules.shadow.into_iter().map(hit).collect(),
+        shadow_verdict: counted.map(|counted| counted.verdict()),
+        remaining: Vec::new(),
+        ruling: ruled.ruling,
+        reason: ruled.reason,
+        next_steps: ruled.next_steps,
+    };
+    within_budgets(policy, scene, judgement)
+}
+
+/// A verdict with its reason.
+struct Ruled {
+    ruling: Ruling,
+    reason: Arc<str>,
+    next_steps: Vec<String>,
+}
+
+impl Ruled {
+    fn deny(reason: &str, next_step: String) -> Self {
+        Self {
+            ruling: Ruling::Deny,
+            reason: reason.into(),
+            next_steps: vec![next_step],
+        }
     }
+}
+
+/// Arguments that are not as the tool's schema has them are not judged further.
+fn misfit(policy: &Policy, call: &ToolCall) -> Option<Ruled> {
+    let misfit = policy.tools().get(call.tool())?.misfit(call.arguments())?;
+    Some(Ruled::deny(
+        &format!("the arguments do not fit the schema of the tool: {misfit}"),
+        "send arguments as the tool's schema has them".to_owned(),
+    ))
 }
 
 /// A hold only delays what an allow grants, so a held call must resolve as well: otherwise adding
 /// a hold rule would turn the deny of an uncovered call into something looser.
-fn rule_on(rules: &[Arc<Rule>], call: &ToolCall) -> (Ruling, Arc<str>, Vec<String>) {
+fn rule_on(rules: &[Arc<Rule>], scene: Scene<'_>) -> Ruled {
     let strictest = rules.first();
     if let Some(rule) = strictest.filter(|rule| rule.effect() == Verdict::Deny) {
-        let step = format!(
-            "send another call: rule `{}` denies this one whatever else allows it",
-            rule.id()
-        );
-        return (Ruling::Deny, Arc::clone(&rule.reason), vec![step]);
+        return Ruled {
+            ruling: Ruling::Deny,
+            reason: Arc::clone(&rule.reason),
+            next_steps: vec![format!(
+                "send another call: rule `{}` denies this one whatever else allows it",
+                rule.id()
+            )],
+        };
     }
-    let offered = offers(rules);
-    match (resolve(offered, call), strictest) {
-        (Err(shortfall), _) => (
-            Ruling::Deny,
-            shortfall.to_string().into(),
-            vec![shortfall.next_step()],
-        ),
-        (Ok(grant), Some(rule)) => match rule.effect() {
-            Verdict::Allow => (Ruling::Allow(grant), Arc::clone(&rule.reason), Vec::new()),
-            Verdict::Hold => (
-                Ruling::Hold,
-                Arc::clone(&rule.reason),
-                vec!["wait until a person has approved the call".to_owned()],
-            ),
-            Verdict::Deny => (Ruling::Deny, Arc::clone(&rule.reason), Vec::new()),
-        },
+    match (resolve(offers(rules), scene), strictest) {
+        (Err(shortfall), _) => Ruled::deny(&shortfall.to_string(), shortfall.next_step()),
+        (Ok(grant), Some(rule)) => ruled_by(rule, grant.with_redaction(redaction(rules))),
         // No rule offers no profile, so this is the case above; a deny all the same.
-        (Ok(_), None) => (Ruling::Deny, "no rule matches this call".into(), Vec::new()),
+        (Ok(_), None) => Ruled::deny("no rule matches this call", String::new()),
+    }
+}
+
+fn ruled_by(rule: &Rule, grant: Grant) -> Ruled {
+    let (ruling, next_steps) = match rule.effect() {
+        Verdict::Allow => (Ruling::Allow(grant), Vec::new()),
+        Verdict::Hold => (
+            Ruling::Hold,
+            vec!["wait until a person has approved the call".to_owned()],
+        ),
+        Verdict::Deny => (Ruling::Deny, Vec::new()),
+    };
+    Ruled {
+        ruling,
+        reason: Arc::clone(&rule.reason),
+        next_steps,
     }
 }
 
@@ -365,10 +524,72 @@ fn offers(rules: &[Arc<Rule>]) -> Offered<'_> {
         .fold(Limits::UNBOUNDED, |all, hold| all.lowered(&hold.ceiling));
     let offers = rules.iter().filter_map(|rule| match &rule.effect {
         Effect::Allow(profile) => Some(Offer {
+            rule,
             profile,
             limits: profile.limits().lowered(&rule.ceiling).lowered(&held),
         }),
         Effect::Hold | Effect::Deny => None,
     });
     offers.collect()
+}
+
+/// What any rule that takes effect has taken out of the output.
+fn redaction(rules: &[Arc<Rule>]) -> Redaction {
+    let mut redaction = Redaction::default();
+    rules.iter().for_each(|rule| redaction.join(&rule.redact));
+    redaction
+}
+
+/// The same judgement, or a stricter one where the call goes above a budget.
+fn within_budgets(policy: &Policy, scene: Scene<'_>, mut judgement: Judgement) -> Judgement {
+    if policy.budgets().is_empty() || judgement.verdict() == Verdict::Deny {
+        return judgement;
+    }
+    let spending = spend(
+        policy.budgets(),
+        &scene.context.budgets,
+        scene.call,
+        scene.facts,
+    );
+    judgement.remaining = spending.remaining;
+    if let Some(budget) = spending.unknown.first() {
+        judgement.ruling = Ruling::Deny;
+        judgement.reason =
+            format!("what was used of the budget `{}` is not known", budget.id()).into();
+        judgement.next_steps = vec!["send the call through a daemon, which counts".to_owned()];
+    }
+    for budget in spending.unknown.iter().chain(&spending.exceeded) {
+        judgement
+            .hits
+            .push(RuleHit(Hit::Budget(Arc::clone(budget))));
+    }
+    judgement.hits.sort_by_key(|hit| Reverse(hit.effect()));
+    let strictest = spending.exceeded.iter().max_by_key(|budget| budget.effect);
+    match strictest {
+        Some(budget) if budget.effect > judgement.verdict() => above(judgement, budget),
+        Some(_) | None => judgement,
+    }
+}
+
+fn above(judgement: Judgement, budget: &Budget) -> Judgement {
+    let (ruling, step) = match budget.effect {
+        Verdict::Hold => (
+            Ruling::Hold,
+            "wait until a person has approved the call".to_owned(),
+        ),
+        Verdict::Allow | Verdict::Deny => (
+            Ruling::Deny,
+            format!(
+                "the budget `{}` of this {} is used up",
+                budget.id(),
+                budget.per()
+            ),
+        ),
+    };
+    Judgement {
+        ruling,
+        reason: Arc::clone(&budget.reason),
+        next_steps: vec![step],
+        ..judgement
+    }
 }

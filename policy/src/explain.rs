@@ -14,10 +14,11 @@ use crate::condition::{Clause, Truth};
 use crate::context::{Context, Scene};
 use crate::decide::{Judgement, Ruling, judge};
 use crate::fact::Fact;
+use crate::facts::{Kind, words};
 use crate::file::Mode;
 use crate::policy::Policy;
 use crate::rule::Rule;
-use crate::text::quote_all;
+use crate::text::{quote, quote_all};
 use crate::verdict::Verdict;
 use crate::when::{Test, When};
 
@@ -47,6 +48,8 @@ pub struct Explanation {
     pub facts: BTreeMap<String, Value>,
     /// Every rule, by id.
     pub rules: Vec<RuleExplanation>,
+    /// The atoms that no allow which takes effect covers, at most 200.
+    pub uncovered: Vec<String>,
     /// When no allow took effect: the one that came nearest.
     pub nearest: Option<Nearest>,
 }
@@ -60,6 +63,8 @@ pub struct RuleExplanation {
     pub effect: Verdict,
     /// Whether it took effect.
     pub takes_effect: bool,
+    /// The atoms that an allow covers, or that a hold or deny is about; at most 200.
+    pub atoms: Vec<String>,
     /// Every condition of `match` and `unless`.
     pub conditions: Vec<ConditionExplanation>,
     /// The rule's `when`, if it has one.
@@ -139,7 +144,8 @@ pub fn explain(policy: &Policy, call: &ToolCall) -> Explanation {
 /// Explains what a policy makes of a call in the world that `context` tells of.
 #[must_use]
 pub fn explain_at(policy: &Policy, context: &Context, call: &ToolCall) -> Explanation {
-    let scene = Scene { call, context };
+    let facts = policy.facts(call);
+    let scene = Scene::new(call, &facts, context);
     let judgement = judge(policy, scene);
     let rules: Vec<RuleExplanation> = policy
         .rules()
@@ -150,7 +156,8 @@ pub fn explain_at(policy: &Policy, context: &Context, call: &ToolCall) -> Explan
         verdict: judgement.verdict(),
         reason: judgement.reason.to_string(),
         run: run(&judgement),
-        facts: facts(call),
+        facts: shown_facts(scene),
+        uncovered: uncovered(policy, scene),
         nearest: nearest(&rules),
         next_steps: judgement.next_steps,
         rules,
@@ -171,6 +178,7 @@ fn explain_rule(rule: &Rule, scene: Scene<'_>) -> RuleExplanation {
         id: rule.id().to_owned(),
         effect: rule.effect(),
         takes_effect: rule.takes_effect(scene),
+        atoms: atoms_meant(rule, scene),
         conditions: matches
             .chain(unless)
             .map(|(part, clause)| explain_clause(part, clause, scene))
@@ -198,9 +206,65 @@ fn explain_clause(part: Part, clause: &Clause, scene: Scene<'_>) -> ConditionExp
         part,
         fact: clause.fact.to_string(),
         condition: clause.words(),
-        value: shown_fact(clause.fact.find(scene)),
-        truth: clause.truth(scene),
+        value: shown_value(clause, scene),
+        truth: clause.truth_in_call(scene),
     }
+}
+
+/// Of a clause on atoms: the values of all of them, as a list.
+fn shown_value(clause: &Clause, scene: Scene<'_>) -> Option<Value> {
+    let Some(kind) = clause.fact.kind() else {
+        return shown_fact(clause.fact.find(scene));
+    };
+    let atoms = scene.facts.atoms(kind).iter();
+    let values: Vec<Value> = atoms
+        .filter_map(|atom| clause.fact.find(scene.at(kind, atom)).to_value())
+        .collect();
+    let shown = (!values.is_empty()).then_some(Value::Array(values))?;
+    shown_fact(Fact::Other(&shown))
+}
+
+/// What an allow covers, or what a hold or deny may mean.
+fn atoms_meant(rule: &Rule, scene: Scene<'_>) -> Vec<String> {
+    let least = match rule.effect() {
+        Verdict::Allow => Truth::True,
+        Verdict::Hold | Verdict::Deny => Truth::Unknown,
+    };
+    if rule.truth(scene) < least {
+        return Vec::new();
+    }
+    let kinds = rule.kinds().iter();
+    let atoms = kinds.flat_map(|kind| {
+        let atoms = scene.facts.atoms(kind).iter();
+        atoms.map(move |atom| (kind, atom))
+    });
+    atoms
+        .filter(|(kind, atom)| rule.atom_truth(scene, *kind, atom) >= least)
+        .map(|(kind, atom)| shown_atom(kind, atom))
+        .take(MAX_SHOWN_FACTS)
+        .collect()
+}
+
+fn uncovered(policy: &Policy, scene: Scene<'_>) -> Vec<String> {
+    let taking_effect = policy.rule_set().taking_effect(scene).enforced;
+    let is_covered = |kind, atom| {
+        let allows = taking_effect
+            .iter()
+            .filter(|rule| rule.effect() == Verdict::Allow);
+        allows
+            .into_iter()
+            .any(|rule| rule.covers(scene, kind, atom))
+    };
+    let atoms = scene.facts.to_cover();
+    atoms
+        .filter(|(kind, atom)| !is_covered(*kind, atom))
+        .map(|(kind, atom)| shown_atom(kind, atom))
+        .take(MAX_SHOWN_FACTS)
+        .collect()
+}
+
+fn shown_atom(kind: Kind, atom: &Value) -> String {
+    format!("{kind} {}", quote(&words(kind, atom)))
 }
 
 /// None when an allow took effect: then nothing is missing.
@@ -255,7 +319,8 @@ fn keeps_back(condition: &ConditionExplanation) -> bool {
 
 // ---- facts --------------------------------------------------------------------------------------
 
-fn facts(call: &ToolCall) -> BTreeMap<String, Value> {
+fn shown_facts(scene: Scene<'_>) -> BTreeMap<String, Value> {
+    let call = scene.call;
     let mut facts = BTreeMap::new();
     facts.insert("tool".to_owned(), Value::from(call.tool()));
     facts.insert("principal".to_owned(), Value::from(call.principal()));
@@ -265,7 +330,33 @@ fn facts(call: &ToolCall) -> BTreeMap<String, Value> {
     );
     let mut keys = Vec::new();
     collect(call.arguments(), &mut keys, &mut facts);
+    read_facts(scene, &mut facts);
     facts
+}
+
+/// `command.1`, `command.2` … for atoms, `shell.syntax` and its like for readings.
+fn read_facts(scene: Scene<'_>, facts: &mut BTreeMap<String, Value>) {
+    let Value::Object(groups) = scene.facts.to_json() else {
+        return;
+    };
+    for (group, value) in groups {
+        let entries: Vec<(String, Value)> = match value {
+            Value::Array(atoms) => (1..)
+                .zip(atoms)
+                .map(|(number, atom): (usize, Value)| (format!("{group}.{number:03}"), atom))
+                .collect(),
+            Value::Object(fields) => fields
+                .into_iter()
+                .map(|(field, value)| (format!("{group}.{field}"), value))
+                .collect(),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
+        };
+        for (path, value) in entries {
+            if facts.len() < MAX_SHOWN_FACTS {
+                facts.extend(shown_fact(Fact::of_value(&value)).map(|shown| (path, shown)));
+            }
+        }
+    }
 }
 
 /// Walks objects; anything else is one fact. As deep as a call can be, which is bounded.
@@ -322,6 +413,12 @@ impl fmt::Display for Explanation {
             .try_for_each(|(path, value)| writeln!(f, "  {path} = {value}"))?;
         writeln!(f, "rules of {}", self.policy)?;
         self.rules.iter().try_for_each(|rule| write!(f, "{rule}"))?;
+        if !self.uncovered.is_empty() {
+            writeln!(f, "covered by no allow")?;
+        }
+        self.uncovered
+            .iter()
+            .try_for_each(|atom| writeln!(f, "  {atom}"))?;
         self.nearest
             .iter()
             .try_for_each(|nearest| write!(f, "{nearest}"))
@@ -343,6 +440,14 @@ impl fmt::Display for RuleExplanation {
         self.conditions
             .iter()
             .try_for_each(|condition| writeln!(f, "    {condition}"))?;
+        let meant = if self.effect == Verdict::Allow {
+            "covers"
+        } else {
+            "is about"
+        };
+        self.atoms
+            .iter()
+            .try_for_each(|atom| writeln!(f, "    {meant} {atom}"))?;
         self.when.iter().try_for_each(|when| write!(f, "{when}"))?;
         write_expired(f, self.expired, "    ")
     }

@@ -1,8 +1,9 @@
 //! Facts of a call, and the paths by which rules name them.
 //!
-//! Facts are a call's parts (`tool`, `principal`, `session` and everything under `arguments`), the
-//! time, and the session's state. Looking up a fact never fails: it is there, or absent, or its
-//! way is blocked, because it leads through something that is no object or nobody handed it in.
+//! Facts are a call's parts (`tool`, `principal`, `session` and everything under `arguments`), what
+//! was read out of them (atoms and readings, see [`crate::facts`]), the time, and the session's
+//! state. Looking up a fact never fails: it is there, or absent, or its way is blocked, because it
+//! leads through something that is no object or nobody handed it in.
 
 use std::fmt;
 
@@ -11,7 +12,8 @@ use thiserror::Error;
 
 use crate::condition::Num;
 use crate::context::{Scene, SessionPart, TimePart};
-use crate::text::quote;
+use crate::facts::{Field, FieldType, Kind, Reading};
+use crate::text::{quote, quote_all};
 
 /// Keys in a path: as deep as a call's arguments can be.
 const MAX_SEGMENTS: usize = crate::json::MAX_DEPTH;
@@ -27,6 +29,10 @@ pub(crate) enum FactPath {
     Arguments(Vec<String>),
     Time(TimePart),
     SessionState(SessionPart),
+    /// A field of one atom of a kind.
+    Atom(Kind, &'static Field),
+    /// A fact about the call as a whole that was read out of its arguments.
+    Reading(Reading, &'static Field),
 }
 
 /// What a path finds in a call.
@@ -48,8 +54,29 @@ pub(crate) enum Fact<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum FactError {
     /// The first word is no root of facts.
-    #[error("{} is not a fact; facts are `tool`, `principal`, `session`, `arguments`, `arguments.KEY…`, `time.…` and `session.…`", quote(.0))]
+    #[error("{} is not a fact; facts are `tool`, `principal`, `session`, `arguments`, `arguments.KEY…`, `time.…`, `session.…`, `command.…`, `redirect.…`, `assignment.…`, `opaque.…`, `host.…`, `path.…`, `snippet.…`, `secret.…`, `unicode.…`, `encoding.…`, `shell.…`, `code.…` and `input.…`", quote(.0))]
     UnknownRoot(String),
+    /// A root without a field of this name.
+    #[error("{} is not a fact; `{root}` has {have}", quote(asked))]
+    UnknownField {
+        /// The whole path.
+        asked: String,
+        /// Its first word.
+        root: &'static str,
+        /// The fields there are.
+        have: String,
+    },
+    /// A fact of one atom, where only facts of the whole call can stand.
+    #[error(
+        "{} is a fact of one {kind}; write it in `match` or `unless`",
+        quote(fact)
+    )]
+    OfAtom {
+        /// The fact.
+        fact: String,
+        /// Its kind.
+        kind: Kind,
+    },
     /// Not `KEY.KEY."other key"`.
     #[error("{} is not a path of keys; write `arguments.key` and put keys with other characters in double quotes", quote(.0))]
     Syntax(String),
@@ -78,7 +105,11 @@ impl FactPath {
                         Ok(Self::Arguments(keys))
                     }
                 }),
-            _ => of_world(text).ok_or_else(|| FactError::UnknownRoot(text.to_owned())),
+            (root, Some(field)) => match of_world(text) {
+                Some(path) => Ok(path),
+                None => of_facts(text, root, field),
+            },
+            (_, None) => Err(FactError::UnknownRoot(text.to_owned())),
         }
     }
 
@@ -90,6 +121,61 @@ impl FactPath {
             Self::Arguments(keys) => find_below(scene.call.arguments(), keys),
             Self::Time(part) => part.find(scene.context),
             Self::SessionState(part) => part.find(scene),
+            Self::Atom(kind, field) => match scene.atom {
+                Some((found, atom)) if found == *kind => of_field(atom.get(field.name)),
+                Some(_) | None => Fact::Blocked,
+            },
+            Self::Reading(reading, field) => of_field(scene.facts.reading(*reading, field.name)),
+        }
+    }
+
+    /// The kind of atom that the fact is part of.
+    pub(crate) fn kind(&self) -> Option<Kind> {
+        match self {
+            Self::Atom(kind, _) => Some(*kind),
+            Self::Tool
+            | Self::Principal
+            | Self::Session
+            | Self::Arguments(_)
+            | Self::Time(_)
+            | Self::SessionState(_)
+            | Self::Reading(..) => None,
+        }
+    }
+
+    /// The options of a command, which may be written shorter than they are.
+    pub(crate) fn is_flags(&self) -> bool {
+        matches!(self, Self::Atom(Kind::Command, field) if field.name == "flags")
+    }
+
+    /// Facts that are an array wherever they are known.
+    pub(crate) fn is_array(&self) -> bool {
+        self.field()
+            .is_some_and(|field| field.kind == FieldType::Array)
+    }
+
+    fn field(&self) -> Option<&'static Field> {
+        match self {
+            Self::Atom(_, field) | Self::Reading(_, field) => Some(field),
+            Self::Tool
+            | Self::Principal
+            | Self::Session
+            | Self::Arguments(_)
+            | Self::Time(_)
+            | Self::SessionState(_) => None,
+        }
+    }
+
+    /// Facts that can hold an array.
+    pub(crate) fn may_be_array(&self) -> bool {
+        match self {
+            Self::Arguments(_) => true,
+            Self::Atom(_, field) | Self::Reading(_, field) => field.kind == FieldType::Array,
+            Self::Tool
+            | Self::Principal
+            | Self::Session
+            | Self::Time(_)
+            | Self::SessionState(_) => false,
         }
     }
 
@@ -98,7 +184,17 @@ impl FactPath {
         match self {
             Self::Tool | Self::Principal | Self::Session | Self::Time(TimePart::Weekday) => true,
             Self::Arguments(_) | Self::Time(_) | Self::SessionState(_) => false,
+            // Or not known, which is no text.
+            Self::Atom(..) | Self::Reading(..) => false,
         }
+    }
+
+    /// Facts that are text wherever they are known.
+    pub(crate) fn is_never_number(&self) -> bool {
+        self.is_always_text()
+            || self
+                .field()
+                .is_some_and(|field| field.kind != FieldType::Number)
     }
 
     /// Facts that are a number wherever they are there.
@@ -110,6 +206,7 @@ impl FactPath {
             | Self::Session
             | Self::Arguments(_) => false,
             Self::Time(_) | Self::SessionState(_) => true,
+            Self::Atom(_, field) | Self::Reading(_, field) => field.kind == FieldType::Number,
         }
     }
 
@@ -119,6 +216,8 @@ impl FactPath {
             Self::Tool | Self::Principal | Self::Time(_) => true,
             Self::Arguments(keys) => keys.is_empty(),
             Self::Session | Self::SessionState(_) => false,
+            // `exists` on a field that every atom has says "any atom".
+            Self::Atom(..) | Self::Reading(..) => false,
         }
     }
 }
@@ -130,7 +229,9 @@ impl fmt::Display for FactPath {
             Self::Principal => f.write_str("principal"),
             Self::Session => f.write_str("session"),
             Self::Time(part) => f.write_str(name_in(&TimePart::ALL, part)),
-            Self::SessionState(part) => f.write_str(name_in(&SessionPart::ALL, part)),
+            Self::SessionState(part) => write!(f, "{part}"),
+            Self::Atom(kind, field) => write!(f, "{kind}.{}", field.name),
+            Self::Reading(reading, field) => write!(f, "{}.{}", reading.as_str(), field.name),
             Self::Arguments(keys) => {
                 f.write_str("arguments")?;
                 keys.iter().try_for_each(|key| match is_bare(key) {
@@ -167,10 +268,35 @@ impl<'a> Fact<'a> {
 fn of_world(text: &str) -> Option<FactPath> {
     let named = |(name, _): &&(&str, _)| *name == text;
     let time = TimePart::ALL.iter().find(named);
-    let named = |(name, _): &&(&str, _)| *name == text;
-    let session = SessionPart::ALL.iter().find(named);
     time.map(|(_, part)| FactPath::Time(*part))
-        .or_else(|| session.map(|(_, part)| FactPath::SessionState(*part)))
+        .or_else(|| SessionPart::parse(text).map(FactPath::SessionState))
+}
+
+fn of_facts(text: &str, root: &str, name: &str) -> Result<FactPath, FactError> {
+    let kind = Kind::ALL.into_iter().find(|kind| kind.as_str() == root);
+    let reading = Reading::ALL
+        .into_iter()
+        .find(|reading| reading.as_str() == root);
+    let (root, fields) = match (kind, reading) {
+        (Some(kind), _) => (kind.as_str(), kind.fields()),
+        (None, Some(reading)) => (reading.as_str(), reading.fields()),
+        (None, None) => return Err(FactError::UnknownRoot(text.to_owned())),
+    };
+    let field = fields.iter().find(|field| field.name == name);
+    let path = field.and_then(|field| {
+        let atom = kind.map(|kind| FactPath::Atom(kind, field));
+        atom.or_else(|| reading.map(|reading| FactPath::Reading(reading, field)))
+    });
+    path.ok_or_else(|| FactError::UnknownField {
+        asked: text.to_owned(),
+        root,
+        have: quote_all(fields.iter().map(|field| field.name)),
+    })
+}
+
+/// A field of an atom or reading: what stands there, or nothing.
+pub(crate) fn of_field(value: Option<&Value>) -> Fact<'_> {
+    value.map_or(Fact::Absent, Fact::of_value)
 }
 
 fn name_in<T: PartialEq>(all: &[(&'static str, T)], wanted: &T) -> &'static str {
@@ -244,6 +370,7 @@ mod tests {
     use super::*;
     use crate::call::ToolCall;
     use crate::context::Context;
+    use crate::facts::Facts;
     use serde_json::json;
 
     #[test]
@@ -275,6 +402,8 @@ mod tests {
             "session.",
             "session.call",
             "time",
+            "command",
+            "shells.syntax",
         ] {
             assert!(
                 matches!(FactPath::parse(text), Err(FactError::UnknownRoot(_))),
@@ -310,10 +439,8 @@ mod tests {
         )
         .unwrap();
         let context = Context::default();
-        let scene = Scene {
-            call: &call,
-            context: &context,
-        };
+        let facts = Facts::default();
+        let scene = Scene::new(&call, &facts, &context);
         let find = |path: &str| FactPath::parse(path).unwrap().find(scene);
         assert_eq!(find("arguments.a.b"), Fact::Text("x"));
         assert!(matches!(find(r#"arguments."a.b""#), Fact::Number(_)));

@@ -16,6 +16,7 @@ use crate::moment::MomentError;
 use crate::policy::MAX_ID_BYTES;
 use crate::source::{Place, render};
 use crate::text::quote;
+use crate::tool::ToolError;
 use crate::verdict::Verdict;
 use crate::when::WhenError;
 
@@ -108,8 +109,33 @@ pub enum Fault {
     /// Obligations of a rule that runs nothing.
     #[error("`obligations` belong to an allow or a hold; a deny runs nothing, leave them out")]
     ObligationsOfDeny,
+    /// A pattern of a redaction.
+    #[error("`obligations.redact.patterns`: {0}")]
+    Redact(ConditionError),
+    /// A label that cannot stand in the name of a fact.
+    #[error("{} is not a label; use 1 to 64 of a-z 0-9 - _ and begin with a letter", quote(.0))]
+    Label(String),
+    /// A declared tool.
+    #[error("tool {}: {error}", quote(name))]
+    Tool {
+        /// The tool.
+        name: String,
+        /// What is wrong with it.
+        error: ToolError,
+    },
+    /// A budget that allows.
+    #[error("a budget holds or denies what goes above it; write `effect = \"hold\"` or \"deny\"")]
+    BudgetAllows,
+    /// A budget without a ceiling.
+    #[error("`most` names no ceiling; add `calls`, `cpu_ms`, `output_bytes` or `hosts`")]
+    EmptyBudget,
+    /// Two budgets of one id.
+    #[error("the budget {} is there twice; choose another id", quote(.0))]
+    DuplicateBudget(String),
     /// Obligations that oblige to nothing.
-    #[error("`obligations.limits` names no limit; add one or leave `obligations` out")]
+    #[error(
+        "`obligations` names no limit and nothing to redact; add one or leave `obligations` out"
+    )]
     NoObligation,
     /// A limit of nothing.
     #[error("`obligations.limits.{0}` is zero; a call needs some, deny it instead")]

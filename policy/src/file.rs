@@ -3,7 +3,7 @@
 //!
 //! Unknown keys are refused everywhere. Errors are the TOML reader's, with a span.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::Range;
 
@@ -14,6 +14,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use toml::value::Datetime;
 
+use crate::budget::{Most, Per};
+use crate::tool::Role;
 use crate::verdict::Verdict;
 
 /// The version of the file format that this crate reads.
@@ -71,8 +73,43 @@ pub(crate) struct PolicyFile {
     pub(crate) include: Vec<Spanned<String>>,
     #[serde(default)]
     pub(crate) lists: BTreeMap<String, Spanned<Vec<Scalar>>>,
+    #[serde(default, rename = "tool")]
+    pub(crate) tools: Vec<Spanned<ToolFile>>,
+    #[serde(default, rename = "budget")]
+    pub(crate) budgets: Vec<Spanned<BudgetFile>>,
     #[serde(default, rename = "rule")]
     pub(crate) rules: Vec<Spanned<RuleFile>>,
+}
+
+/// One `[[tool]]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ToolFile {
+    pub(crate) name: String,
+    #[serde(default, rename = "doc")]
+    pub(crate) _doc: Option<String>,
+    #[serde(default)]
+    pub(crate) schema: Option<toml::Table>,
+    #[serde(default)]
+    pub(crate) roles: BTreeMap<String, Role>,
+}
+
+/// One `[[budget]]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BudgetFile {
+    pub(crate) id: Spanned<String>,
+    pub(crate) per: Per,
+    pub(crate) most: Spanned<Most>,
+    #[serde(default = "deny")]
+    pub(crate) effect: Verdict,
+    pub(crate) reason: Spanned<String>,
+    #[serde(default)]
+    pub(crate) owner: Option<String>,
+}
+
+fn deny() -> Verdict {
+    Verdict::Deny
 }
 
 /// Facts and the conditions on them, as `match` and `unless` have them.
@@ -103,6 +140,8 @@ pub(crate) struct RuleFile {
     pub(crate) owner: Option<String>,
     #[serde(default)]
     pub(crate) tags: Vec<String>,
+    #[serde(default)]
+    pub(crate) taint: Vec<Spanned<String>>,
     #[serde(default, rename = "test")]
     pub(crate) tests: Vec<Spanned<TestFile>>,
 }
@@ -122,7 +161,20 @@ pub enum Mode {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ObligationsFile {
-    pub(crate) limits: CeilingsFile,
+    #[serde(default)]
+    pub(crate) limits: Option<CeilingsFile>,
+    #[serde(default)]
+    pub(crate) redact: Option<RedactFile>,
+}
+
+/// What a rule has taken out of the output.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RedactFile {
+    #[serde(default)]
+    pub(crate) secrets: bool,
+    #[serde(default)]
+    pub(crate) patterns: Vec<String>,
 }
 
 /// Limits that a rule lowers, by the names that a profile has for them.
@@ -160,14 +212,48 @@ pub(crate) struct TestFile {
     pub(crate) state: StateFile,
 }
 
-/// The state of the session in a test.
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+/// The state of the session in a test, and what was used of the budgets.
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct StateFile {
     #[serde(default)]
     pub(crate) calls: u64,
     #[serde(default)]
+    pub(crate) turn_calls: u64,
+    #[serde(default)]
     pub(crate) age_s: u64,
+    #[serde(default)]
+    pub(crate) labels: BTreeMap<String, LabelFile>,
+    #[serde(default)]
+    pub(crate) used: BTreeMap<String, UsedFile>,
+}
+
+/// A label in a test.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LabelFile {
+    #[serde(default = "one_time")]
+    pub(crate) count: u64,
+    #[serde(default)]
+    pub(crate) age_s: u64,
+}
+
+fn one_time() -> u64 {
+    1
+}
+
+/// What was used of a budget in a test.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct UsedFile {
+    #[serde(default)]
+    pub(crate) calls: u64,
+    #[serde(default)]
+    pub(crate) cpu_ms: u64,
+    #[serde(default)]
+    pub(crate) output_bytes: u64,
+    #[serde(default)]
+    pub(crate) hosts: BTreeSet<String>,
 }
 
 /// The call of a test.
@@ -201,6 +287,8 @@ pub(crate) enum ConditionFile {
     Contains(String),
     Glob(String),
     Regex(String),
+    /// Ranges of addresses, one or several.
+    Cidr(Vec<String>),
     Range {
         min: Option<Scalar>,
         max: Option<Scalar>,
@@ -244,6 +332,7 @@ impl ConditionFile {
             Self::Contains(text) => json!({"contains": text}),
             Self::Glob(text) => json!({"glob": text}),
             Self::Regex(text) => json!({"regex": text}),
+            Self::Cidr(texts) => json!({"cidr": texts}),
             Self::Range { min, max } => json!({
                 "min": min.as_ref().map(Scalar::to_value),
                 "max": max.as_ref().map(Scalar::to_value),
@@ -277,6 +366,11 @@ impl fmt::Display for ConditionFile {
             Self::Contains(text) => write!(f, "contains {}", json!(text)),
             Self::Glob(text) => write!(f, "fits the glob {}", json!(text)),
             Self::Regex(text) => write!(f, "fits the regex {}", json!(text)),
+            Self::Cidr(texts) => write!(
+                f,
+                "is an address in {}",
+                crate::text::quote_all(texts.iter().map(String::as_str))
+            ),
             Self::Range { min, max } => match (min, max) {
                 (Some(min), Some(max)) => write!(f, "is from {min} to {max}"),
                 (Some(min), None) => write!(f, "is at least {min}"),
@@ -404,6 +498,7 @@ fn table_condition<'de, A: MapAccess<'de>>(
         "contains" => ConditionFile::Contains(map.next_value()?),
         "glob" => ConditionFile::Glob(map.next_value()?),
         "regex" => ConditionFile::Regex(map.next_value()?),
+        "cidr" => ConditionFile::Cidr(map.next_value::<OneOrMany>()?.0),
         "min" => ConditionFile::Range {
             min: Some(map.next_value()?),
             max: None,
@@ -418,6 +513,37 @@ fn table_condition<'de, A: MapAccess<'de>>(
         "list" => ConditionFile::List(map.next_value()?),
         _ => return Err(A::Error::custom(UnknownCondition(word))),
     })
+}
+
+/// A text, or a list of texts.
+struct OneOrMany(Vec<String>);
+
+impl<'de> Deserialize<'de> for OneOrMany {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(OneOrManyVisitor)
+    }
+}
+
+struct OneOrManyVisitor;
+
+impl<'de> Visitor<'de> for OneOrManyVisitor {
+    type Value = OneOrMany;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string or an array of strings")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<OneOrMany, E> {
+        Ok(OneOrMany(vec![text.to_owned()]))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<OneOrMany, A::Error> {
+        let mut texts = Vec::new();
+        while let Some(text) = items.next_element()? {
+            texts.push(text);
+        }
+        Ok(OneOrMany(texts))
+    }
 }
 
 /// `min` and `max` are the only two conditions that may stand in one table.
@@ -458,7 +584,7 @@ impl fmt::Display for UnknownCondition<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "unknown condition {}; use equals, any_of, prefix, suffix, contains, glob, regex, min, max, exists, any, all or list, and put the path of a fact in quotes: \"arguments.key\" = …",
+            "unknown condition {}; use equals, any_of, prefix, suffix, contains, glob, regex, cidr, min, max, exists, any, all or list, and put the path of a fact in quotes: \"arguments.key\" = …",
             crate::text::quote(self.0)
         )
     }

@@ -10,7 +10,11 @@ use smallvec::SmallVec;
 use thiserror::Error;
 
 use crate::call::ToolCall;
+use crate::context::Scene;
+use crate::facts::{Kind, words};
 use crate::profile::{Limits, Profile};
+use crate::redact::Redaction;
+use crate::rule::Rule;
 use crate::text::{quote, quote_all};
 
 /// The tool that runs code. Its arguments `language`, `profile` and `limits` are read here.
@@ -22,6 +26,7 @@ pub struct Grant {
     profile: Arc<Profile>,
     runtime: Arc<str>,
     limits: Limits,
+    redaction: Redaction,
 }
 
 impl Grant {
@@ -42,6 +47,16 @@ impl Grant {
     pub fn limits(&self) -> &Limits {
         &self.limits
     }
+
+    /// What is taken out of the output before anybody sees it.
+    #[must_use]
+    pub fn redaction(&self) -> &Redaction {
+        &self.redaction
+    }
+
+    pub(crate) fn with_redaction(self, redaction: Redaction) -> Self {
+        Self { redaction, ..self }
+    }
 }
 
 /// Why allow rules that match cannot be turned into authority.
@@ -49,8 +64,18 @@ impl Grant {
 pub(crate) enum Shortfall {
     #[error("no allow rule covers this call")]
     NoProfile,
-    #[error("no sandbox can run the tool {}", quote(tool))]
-    NoBackend { tool: String },
+    #[error("no allow rule covers the {kind} {}", quote(what))]
+    Uncovered { kind: Kind, what: String },
+    #[error(
+        "profile {} does not run the tool {}; it runs {have}",
+        quote(profile),
+        quote(tool)
+    )]
+    NoBackend {
+        profile: String,
+        tool: String,
+        have: String,
+    },
     #[error("`{key}` is {found}, not {wanted}")]
     WrongType {
         key: &'static str,
@@ -104,6 +129,7 @@ impl Shortfall {
     fn closeness(&self) -> u8 {
         match self {
             Self::NoProfile
+            | Self::Uncovered { .. }
             | Self::NoBackend { .. }
             | Self::WrongType { .. }
             | Self::ProfileNotOffered { .. }
@@ -119,7 +145,9 @@ impl Shortfall {
     pub(crate) fn next_step(&self) -> String {
         match self {
             Self::NoProfile => "add an allow rule that covers the call; `lazaret policy explain` shows which one comes nearest".to_owned(),
-            Self::NoBackend { .. } => format!("use the tool `{CODE_TOOL}`"),
+            Self::Uncovered { kind: Kind::Opaque, .. } => "write what is meant without anything that only the run time knows; `lazaret policy explain` shows what the call was read as".to_owned(),
+            Self::Uncovered { kind, .. } => format!("leave this {kind} out; `lazaret policy explain` shows which rule comes nearest"),
+            Self::NoBackend { have, .. } => format!("use a tool of {have}"),
             Self::WrongType { key, wanted, .. } => format!("send `{key}` as {wanted}"),
             Self::NoLanguage { have } => format!("set `language` to one of {have}"),
             Self::UnknownLanguage { have, .. } => format!("use one of {have}"),
@@ -135,6 +163,7 @@ impl Shortfall {
 /// What one matching allow rule offers: a profile, and its limits as far as the rule lowers them.
 #[derive(Clone, Copy)]
 pub(crate) struct Offer<'a> {
+    pub(crate) rule: &'a Rule,
     pub(crate) profile: &'a Arc<Profile>,
     pub(crate) limits: Limits,
 }
@@ -142,20 +171,21 @@ pub(crate) struct Offer<'a> {
 /// Rarely more than four.
 pub(crate) type Offered<'a> = SmallVec<[Offer<'a>; 4]>;
 
-/// Chooses the offer with least authority that the call fits into: by the rank of its profile, then
-/// by its limits in their order. One more offer can only help:
-/// a profile that does not fit is passed over while there is another.
-pub(crate) fn resolve(mut offered: Offered<'_>, call: &ToolCall) -> Result<Grant, Shortfall> {
+/// Chooses the profile with least authority that the call fits into and whose allows cover all of
+/// it: by the rank of the profile, then by the limits of the rules in their order. One more offer
+/// can only help: a profile that does not fit is passed over while there is another.
+pub(crate) fn resolve(mut offered: Offered<'_>, scene: Scene<'_>) -> Result<Grant, Shortfall> {
     if offered.is_empty() {
         return Err(Shortfall::NoProfile);
     }
     offered.sort_unstable_by_key(|offer| (offer.profile.rank(), offer.limits));
-    let wanted = Wanted::of(call)?;
+    let wanted = Wanted::of(scene.call)?;
     let mut closest = None;
-    for offer in offered.iter().filter(|offer| wanted.names(offer.profile)) {
-        match wanted.fit(*offer) {
-            Ok(grant) => return Ok(grant),
-            Err(shortfall) => closest = Some(closer(closest, shortfall)),
+    for offers in offered.chunk_by(|a, b| a.profile.rank() == b.profile.rank()) {
+        match wanted.covered(offers, scene) {
+            None => {}
+            Some(Ok(grant)) => return Ok(grant),
+            Some(Err(shortfall)) => closest = Some(closer(closest, shortfall)),
         }
     }
     Err(closest.unwrap_or_else(|| wanted.not_offered(&offered)))
@@ -163,6 +193,7 @@ pub(crate) fn resolve(mut offered: Offered<'_>, call: &ToolCall) -> Result<Grant
 
 /// What a call asks of the place that it runs in.
 struct Wanted<'a> {
+    tool: &'a str,
     profile: Option<&'a str>,
     language: Option<&'a str>,
     wall_ms: Option<u64>,
@@ -173,15 +204,11 @@ struct Wanted<'a> {
 
 impl<'a> Wanted<'a> {
     fn of(call: &'a ToolCall) -> Result<Self, Shortfall> {
-        if call.tool() != CODE_TOOL {
-            return Err(Shortfall::NoBackend {
-                tool: call.tool().to_owned(),
-            });
-        }
         let Value::Object(arguments) = call.arguments() else {
             return Err(wrong_type("arguments", call.arguments(), "an object"));
         };
         let mut wanted = Self {
+            tool: call.tool(),
             profile: text(arguments, "profile")?,
             language: text(arguments, "language")?,
             wall_ms: None,
@@ -222,11 +249,62 @@ impl<'a> Wanted<'a> {
         }
     }
 
-    fn fit(&self, offer: Offer<'_>) -> Result<Grant, Shortfall> {
-        let Offer {
-            profile,
-            limits: most,
-        } = offer;
+    /// What the offers of one profile, the one with the lowest limits first, make of the call. None
+    /// when the call asks for another profile.
+    fn covered(&self, offers: &[Offer<'_>], scene: Scene<'_>) -> Option<Result<Grant, Shortfall>> {
+        let first = offers.first().filter(|offer| self.names(offer.profile))?;
+        let mut to_cover = scene.facts.to_cover().peekable();
+        if to_cover.peek().is_none() {
+            return Some(self.first_fit(offers.iter()));
+        }
+        if let Err(shortfall) = self.runtime(first.profile) {
+            return Some(Err(shortfall));
+        }
+        let mut limits = first.profile.limits().to_owned();
+        for (kind, atom) in to_cover {
+            let covering = offers
+                .iter()
+                .filter(|offer| offer.rule.covers(scene, kind, atom));
+            match self.cover(covering, kind, atom) {
+                Ok(granted) => limits = limits.lowered(&granted),
+                Err(shortfall) => return Some(Err(shortfall)),
+            }
+        }
+        Some(self.fit(first.profile, &limits))
+    }
+
+    /// The limits of the first offer that covers an atom and that the call fits into.
+    fn cover<'o>(
+        &self,
+        mut covering: impl Iterator<Item = &'o Offer<'o>>,
+        kind: Kind,
+        atom: &Value,
+    ) -> Result<Limits, Shortfall> {
+        let Some(first) = covering.next() else {
+            return Err(Shortfall::Uncovered {
+                kind,
+                what: words(kind, atom),
+            });
+        };
+        self.first_fit([first].into_iter().chain(covering))
+            .map(|grant| grant.limits)
+    }
+
+    fn first_fit<'o>(
+        &self,
+        offers: impl Iterator<Item = &'o Offer<'o>>,
+    ) -> Result<Grant, Shortfall> {
+        let mut closest = None;
+        for offer in offers {
+            match self.fit(offer.profile, &offer.limits) {
+                Ok(grant) => return Ok(grant),
+                Err(shortfall) => closest = Some(closer(closest, shortfall)),
+            }
+        }
+        Err(closest.unwrap_or(Shortfall::NoProfile))
+    }
+
+    fn fit(&self, profile: &Arc<Profile>, most: &Limits) -> Result<Grant, Shortfall> {
         let fit = |key, asked, max| fit_limit(key, asked, max, profile);
         let grant = Grant {
             runtime: self.runtime(profile)?,
@@ -234,9 +312,10 @@ impl<'a> Wanted<'a> {
                 wall_ms: fit("wall_ms", self.wall_ms, most.wall_ms)?,
                 memory_bytes: fit("memory_bytes", self.memory_bytes, most.memory_bytes)?,
                 output_bytes: fit("output_bytes", self.output_bytes, most.output_bytes)?,
-                ..most
+                ..*most
             },
             profile: Arc::clone(profile),
+            redaction: Redaction::default(),
         };
         if self.code_bytes > most.code_bytes {
             return Err(Shortfall::CodeTooLong {
@@ -248,7 +327,17 @@ impl<'a> Wanted<'a> {
         Ok(grant)
     }
 
+    /// The runtime that the profile has for the tool; for code, the one of its language.
     fn runtime(&self, profile: &Profile) -> Result<Arc<str>, Shortfall> {
+        if self.tool != CODE_TOOL {
+            return profile
+                .tool_runtime(self.tool)
+                .ok_or_else(|| Shortfall::NoBackend {
+                    profile: profile.name().to_owned(),
+                    tool: self.tool.to_owned(),
+                    have: profile.tool_names(),
+                });
+        }
         let have = || quote_all(profile.languages().map(|(language, _)| language));
         let language = self
             .language

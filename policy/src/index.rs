@@ -4,8 +4,8 @@
 //!  tool ─┬─ "execute_code" ─► Group ─┬─ principal         Values
 //!        ├─ "run_command"  ─► Group  ├─ session           Values
 //!        └─ any other      ─► Group  ├─ arguments ─ key ─ Values ─┬─ "x", 5, true ─► rules
-//!                                    └─ always ─► rules           ├─ begins with  ─► rules
-//!                                                                 └─ is there     ─► rules
+//!                                    ├─ read: command.name … Values ├─ begins with  ─► rules
+//!                                    └─ always ─► rules           └─ is there     ─► rules
 //! ```
 //!
 //! Each rule is filed once for each tool that it names, under that condition of its `match` that
@@ -27,7 +27,8 @@ use smallvec::SmallVec;
 
 use crate::call::ToolCall;
 use crate::condition::{Clause, Condition, MAX_SEARCHED_BYTES, Num};
-use crate::fact::{Fact, FactPath};
+use crate::fact::{Fact, FactPath, of_field};
+use crate::facts::Facts;
 use crate::file::{ConditionFile, Scalar};
 use crate::rule::Rule;
 use crate::verdict::Verdict;
@@ -69,12 +70,17 @@ impl Index {
         }
     }
 
-    /// Calls `found` with every rule that can take effect on a call, each once.
-    pub(crate) fn candidates(&self, call: &ToolCall, found: &mut impl FnMut(RuleNumber)) {
+    /// Calls `found` with every rule that can take effect on a call, perhaps more than once.
+    pub(crate) fn candidates(
+        &self,
+        call: &ToolCall,
+        facts: &Facts,
+        found: &mut impl FnMut(RuleNumber),
+    ) {
         if let Some(group) = self.by_tool.get(call.tool()) {
-            group.visit(call, found);
+            group.visit(call, facts, found);
         }
-        self.any_tool.visit(call, found);
+        self.any_tool.visit(call, facts, found);
     }
 }
 
@@ -132,6 +138,7 @@ fn key_of(clause: &Clause) -> Option<Key<'_>> {
         | (Condition::Contains(_), _)
         | (Condition::Glob(_), _)
         | (Condition::Regex(_), _)
+        | (Condition::Cidr(_), _)
         | (Condition::Range { .. }, _)
         | (Condition::Any(_), _)
         | (Condition::All(_), _) => Some(Key::Present),
@@ -142,7 +149,12 @@ fn key_of(clause: &Clause) -> Option<Key<'_>> {
 /// their other conditions.
 fn is_filed(fact: &FactPath) -> bool {
     match fact {
-        FactPath::Tool | FactPath::Principal | FactPath::Session | FactPath::Arguments(_) => true,
+        FactPath::Tool
+        | FactPath::Principal
+        | FactPath::Session
+        | FactPath::Arguments(_)
+        | FactPath::Atom(..)
+        | FactPath::Reading(..) => true,
         FactPath::Time(_) | FactPath::SessionState(_) => false,
     }
 }
@@ -165,6 +177,8 @@ pub(crate) struct Group {
     principal: Values,
     session: Values,
     arguments: Node,
+    /// What was read out of the arguments: fields of atoms, and readings.
+    read: BTreeMap<FactPath, Values>,
     /// Rules that can take effect whatever the call holds.
     always: Vec<RuleNumber>,
 }
@@ -194,6 +208,9 @@ impl Group {
             FactPath::Principal => Some(&mut self.principal),
             FactPath::Session => Some(&mut self.session),
             FactPath::Arguments(keys) => Some(self.arguments.at_or_new(keys, entry.number)),
+            read @ (FactPath::Atom(..) | FactPath::Reading(..)) => {
+                Some(self.read.entry(read.clone()).or_default())
+            }
             FactPath::Time(_) | FactPath::SessionState(_) => None,
         };
         match (values, key_of(clause)) {
@@ -219,17 +236,40 @@ impl Group {
             FactPath::Principal => Some(&self.principal),
             FactPath::Session => Some(&self.session),
             FactPath::Arguments(keys) => self.arguments.at(keys),
+            read @ (FactPath::Atom(..) | FactPath::Reading(..)) => self.read.get(read),
             FactPath::Time(_) | FactPath::SessionState(_) => None,
         }
     }
 
-    fn visit(&self, call: &ToolCall, found: &mut impl FnMut(RuleNumber)) {
+    fn visit(&self, call: &ToolCall, facts: &Facts, found: &mut impl FnMut(RuleNumber)) {
         self.tool.visit(Fact::Text(call.tool()), found);
         self.principal.visit(Fact::Text(call.principal()), found);
         let session = call.session().map_or(Fact::Absent, Fact::Text);
         self.session.visit(session, found);
         self.arguments.visit(call.arguments(), found);
+        for (path, values) in &self.read {
+            visit_read(path, values, facts, found);
+        }
         self.always.iter().copied().for_each(found);
+    }
+}
+
+fn visit_read(path: &FactPath, values: &Values, facts: &Facts, found: &mut impl FnMut(RuleNumber)) {
+    match path {
+        FactPath::Atom(kind, field) => {
+            for atom in facts.atoms(*kind) {
+                values.visit(of_field(atom.get(field.name)), found);
+            }
+        }
+        FactPath::Reading(reading, field) => {
+            values.visit(of_field(facts.reading(*reading, field.name)), found);
+        }
+        FactPath::Tool
+        | FactPath::Principal
+        | FactPath::Session
+        | FactPath::Arguments(_)
+        | FactPath::Time(_)
+        | FactPath::SessionState(_) => {}
     }
 }
 
@@ -552,7 +592,10 @@ impl<'a> Tally<'a> {
 
     /// The condition that the fewest others share; one that lists values before one that does not.
     fn most_telling(&self, rule: &'a Rule) -> Option<&'a Clause> {
-        let crowds = rule.matches.iter().filter_map(|clause| {
+        // An allow that covers atoms of several kinds takes effect where any of them is there.
+        let several = rule.effect() == Verdict::Allow && rule.kinds().len() > 1;
+        let telling = |clause: &&Clause| !several || clause.fact.kind().is_none();
+        let crowds = rule.matches.iter().filter(telling).filter_map(|clause| {
             let crowd = self.0.get(&*clause.fact)?.crowd(&key_of(clause)?);
             Some((crowd, clause))
         });

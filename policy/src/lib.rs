@@ -32,7 +32,9 @@
 //! # }
 //! ```
 
+mod budget;
 mod call;
+mod cidr;
 pub mod compare;
 mod compile;
 mod condition;
@@ -42,6 +44,7 @@ mod decide;
 mod digest;
 mod explain;
 mod fact;
+mod facts;
 mod fault;
 mod file;
 mod grant;
@@ -53,26 +56,32 @@ mod moment;
 mod mutate;
 mod policy;
 mod profile;
+mod redact;
 mod rule;
 pub mod shell;
 pub mod shipped;
 mod source;
 mod testing;
 mod text;
+mod tool;
 mod verdict;
 mod when;
 
+pub use budget::{Budget, Most, Per, Remaining, Used};
 pub use call::{
     ANONYMOUS, CallError, CallId, CallIdError, MAX_NAME_BYTES, MAX_TOOL_BYTES, ToolCall,
 };
 pub use condition::{ConditionError, MAX_SEARCHED_BYTES, Truth};
-pub use context::{Context, SessionState};
-pub use decide::{Decision, Permit, Refusal, RuleHit, decide, decide_at};
+pub use context::{Context, Label, SessionState};
+pub use decide::{
+    Decision, Inspection, Permit, Refusal, RuleHit, decide, decide_at, decide_inspected,
+};
 pub use explain::{
     ConditionExplanation, Explanation, Nearest, Part, RuleExplanation, TestExplanation,
     WhenExplanation, explain, explain_at,
 };
 pub use fact::FactError;
+pub use facts::{Facts, Kind};
 pub use fault::{Fault, LoadError, Problem};
 pub use file::Mode;
 pub use grant::{CODE_TOOL, Grant};
@@ -85,8 +94,10 @@ pub use profile::{
     Backend, Landlock, Layer, Layers, LimitReason, Limits, Profile, ProfileError, ProfileFault,
     Profiles, RequiredLayer, Seccomp,
 };
+pub use redact::Redaction;
 pub use rule::Rule;
 pub use source::Place;
 pub use testing::{ConditionCoverage, RuleCoverage, TestCase, TestReport, test_policy};
+pub use tool::{COMMAND_TOOL, ToolError};
 pub use verdict::Verdict;
 pub use when::{WhenError, WhenFault};

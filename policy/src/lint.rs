@@ -16,6 +16,7 @@ use crate::moment::moment_text;
 use crate::rule::{Rule, RuleSet};
 use crate::source::{Place, render};
 use crate::text::{quote, quote_all};
+use crate::tool::COMMAND_TOOL;
 use crate::verdict::Verdict;
 
 /// One warning on a policy.
@@ -64,11 +65,15 @@ pub enum Doubt {
         /// The fact that holds the program.
         fact: String,
     },
-    /// The allow is for a tool that no sandbox runs.
+    /// The allow is for a tool that its profile does not run.
     NothingRuns {
         /// The tools that the rule is for.
         tools: String,
+        /// The profile.
+        profile: String,
     },
+    /// The allow is for shell texts and says nothing of the commands in them.
+    CoversNothing,
     /// The allow is for languages that its profile has no runtime for.
     NoRuntime {
         /// Those languages.
@@ -170,9 +175,13 @@ impl fmt::Display for Doubt {
                 "the rule searches the text of a program in {}, which is easily written otherwise; let the sandbox contain it",
                 quote(fact)
             ),
-            Self::NothingRuns { tools } => write!(
+            Self::NothingRuns { tools, profile } => write!(
                 f,
-                "this allow never wins: no sandbox runs the tool {tools}; use `{CODE_TOOL}`"
+                "this allow never wins: profile {} does not run the tool {tools}; name another profile or tool",
+                quote(profile)
+            ),
+            Self::CoversNothing => f.write_str(
+                "the allow covers no command; say which, as in `\"command.name\" = [\"ls\"]`",
             ),
             Self::NoRuntime { languages, profile } => write!(
                 f,
@@ -228,6 +237,7 @@ fn doubts(rule: &Rule, filed: &Filed<'_>) -> Vec<Warning> {
         excluded(rule),
         raw_text(rule),
         nothing_runs(rule),
+        covers_nothing(rule),
         no_runtime(rule),
     ];
     all.into_iter()
@@ -340,6 +350,7 @@ fn searches_text(source: &ConditionFile) -> bool {
         | ConditionFile::Regex(_) => true,
         ConditionFile::Any(inner) | ConditionFile::All(inner) => searches_text(inner),
         ConditionFile::AnyOf(_)
+        | ConditionFile::Cidr(_)
         | ConditionFile::Range { .. }
         | ConditionFile::Exists(_)
         | ConditionFile::List(_) => false,
@@ -347,12 +358,22 @@ fn searches_text(source: &ConditionFile) -> bool {
 }
 
 fn nothing_runs(rule: &Rule) -> Option<Doubt> {
-    rule.run()?;
+    let profile = rule.run()?;
     let tools = listed_texts(rule, &FactPath::Tool)?;
-    let none_runs = !tools.iter().any(|tool| tool == CODE_TOOL);
+    let runs = |tool: &String| tool == CODE_TOOL || profile.tools().any(|(name, _)| name == tool);
+    let none_runs = !tools.iter().any(runs);
     none_runs.then(|| Doubt::NothingRuns {
         tools: quote_all(tools.iter().map(String::as_str)),
+        profile: profile.name().to_owned(),
     })
+}
+
+/// An allow for a tool whose calls are read into atoms has to say which of them it covers.
+fn covers_nothing(rule: &Rule) -> Option<Doubt> {
+    rule.run()?;
+    let tools = listed_texts(rule, &FactPath::Tool)?;
+    let commands = tools.iter().any(|tool| tool == COMMAND_TOOL);
+    (commands && rule.kinds().is_empty()).then_some(Doubt::CoversNothing)
 }
 
 fn no_runtime(rule: &Rule) -> Option<Doubt> {

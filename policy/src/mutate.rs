@@ -13,6 +13,7 @@ use crate::explain::Part;
 use crate::file::ConditionFile;
 use crate::policy::Policy;
 use crate::profile::Limits;
+use crate::redact::Redaction;
 use crate::rule::{Effect, Rule, RuleTest, TakingEffect};
 use crate::source::Place;
 use crate::text::quote;
@@ -94,6 +95,7 @@ pub fn mutate(policy: &Policy) -> Vec<Mutant> {
 
 /// A test, and what takes effect in it before any change.
 struct Case<'a> {
+    policy: &'a Policy,
     owner: &'a Rule,
     number: usize,
     test: &'a RuleTest,
@@ -108,6 +110,7 @@ impl<'a> Case<'a> {
         });
         tests
             .map(|(owner, number, test)| Case {
+                policy,
                 owner,
                 number,
                 test,
@@ -128,7 +131,7 @@ impl<'a> Case<'a> {
         matches.is_some_and(|expected| expected != after.is_some())
             || self.test.verdict.is_some_and(|expected| {
                 let found = self.found.with(rule, after);
-                judge_by(found, &self.test.call).verdict() != expected
+                judge_by(self.policy, found, self.test.scene()).verdict() != expected
             })
     }
 }
@@ -161,9 +164,10 @@ fn changes(rule: &Rule) -> Vec<(Change, Option<Arc<Rule>>)> {
         };
         changes.push((Change::DropWhen, Some(Arc::new(without))));
     }
-    if bare.ceiling != Limits::UNBOUNDED {
+    if bare.ceiling != Limits::UNBOUNDED || !bare.redact.is_empty() {
         let without = Rule {
             ceiling: Limits::UNBOUNDED,
+            redact: Redaction::default(),
             ..bare
         };
         changes.push((Change::DropObligations, Some(Arc::new(without))));

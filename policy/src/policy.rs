@@ -4,12 +4,17 @@
 //! with its place and rule, so that one run shows them all; only broken TOML ends the reading at
 //! once. Reads no files: text comes in, a [`Policy`] or a [`LoadError`] goes out.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 
+use crate::budget::Budget;
+use crate::call::ToolCall;
 use crate::compile::compile;
 use crate::condition::Clause;
-use crate::decide::judge;
+use crate::decide::{Inspection, judge};
 use crate::digest::{Domain, digest};
+use crate::facts::{Facts, Needs};
 use crate::fault::{Fault, LoadError, Problem};
 use crate::file::Mode;
 use crate::include::{Texts, gather};
@@ -17,6 +22,7 @@ use crate::lint::{Warning, expired, warnings};
 use crate::profile::Profiles;
 use crate::rule::{Rule, RuleSet, RuleTest};
 use crate::source::Place;
+use crate::tool::Tools;
 
 /// Ids and policy names stand in every ledger row and on one line of a terminal.
 pub const MAX_ID_BYTES: usize = 64;
@@ -27,6 +33,10 @@ pub struct Policy {
     name: String,
     doc: Option<String>,
     rules: RuleSet,
+    tools: Tools,
+    budgets: Vec<Arc<Budget>>,
+    /// What must be read of a call before the rules can be asked.
+    needs: Needs,
     warnings: Vec<Warning>,
     digest: [u8; 32],
 }
@@ -93,14 +103,20 @@ impl Policy {
             (first.file.name.get_ref().clone(), first.file.doc.clone())
         });
         let start = parts.first().map(|first| Place::new(&first.source, 0..0));
-        let rules = RuleSet::new(compile(parts, profiles).map_err(in_order)?);
-        Ok(Self {
-            digest: digest(Domain::Policy, &meaning(&name, &rules)),
+        let compiled = compile(parts, profiles).map_err(in_order)?;
+        let rules = RuleSet::new(compiled.rules);
+        let mut policy = Self {
+            digest: [0; 32],
             warnings: warnings(&rules, start),
             name,
             doc,
             rules,
-        })
+            tools: compiled.tools,
+            budgets: compiled.budgets,
+            needs: compiled.needs,
+        };
+        policy.digest = digest(Domain::Policy, &meaning(&policy));
+        Ok(policy)
     }
 
     /// The name that the file gives itself.
@@ -138,6 +154,32 @@ impl Policy {
     #[must_use]
     pub fn expired(&self, now_us: u64) -> Vec<Warning> {
         expired(&self.rules, now_us)
+    }
+
+    /// The budgets, by id: what whoever asks for decisions has to count.
+    #[must_use]
+    pub fn budgets(&self) -> &[Arc<Budget>] {
+        &self.budgets
+    }
+
+    /// Reads a call: the one pass over it before the rules are held against what was read.
+    #[must_use]
+    pub fn inspect(&self, call: ToolCall) -> Inspection {
+        Inspection::of(call, self)
+    }
+
+    /// All facts of a call, also those that no rule asks for.
+    #[must_use]
+    pub fn facts(&self, call: &ToolCall) -> Facts {
+        Facts::of(call, &self.tools, Needs::ALL)
+    }
+
+    pub(crate) fn tools(&self) -> &Tools {
+        &self.tools
+    }
+
+    pub(crate) fn needs(&self) -> Needs {
+        self.needs
     }
 
     pub(crate) fn rule_set(&self) -> &RuleSet {
@@ -199,11 +241,23 @@ fn in_order(mut problems: Vec<Problem>) -> Vec<Problem> {
 
 // ---- meaning ------------------------------------------------------------------------------------
 
-fn meaning(name: &str, rules: &RuleSet) -> Value {
-    json!({
-        "name": name,
-        "rules": rules.iter().map(rule_meaning).collect::<Vec<_>>(),
-    })
+/// Tools and budgets stand in it only where a policy has them, so that the digest of one without is
+/// what it was before they existed.
+fn meaning(policy: &Policy) -> Value {
+    let mut meaning = json!({
+        "name": policy.name,
+        "rules": policy.rules.iter().map(rule_meaning).collect::<Vec<_>>(),
+    });
+    if let Value::Object(entries) = &mut meaning {
+        if !policy.tools.is_empty() {
+            entries.insert("tools".to_owned(), policy.tools.meaning());
+        }
+        if !policy.budgets.is_empty() {
+            let budgets = policy.budgets.iter().map(|budget| budget.meaning());
+            entries.insert("budgets".to_owned(), budgets.collect());
+        }
+    }
+    meaning
 }
 
 fn rule_meaning(rule: &Rule) -> Value {
@@ -229,7 +283,7 @@ fn rule_meaning(rule: &Rule) -> Value {
 
 /// Keys that stand in the digest only where a rule has them, so that it is the same for rules
 /// that were written before the keys existed.
-fn rare_meaning(rule: &Rule) -> [(&'static str, Option<Value>); 4] {
+fn rare_meaning(rule: &Rule) -> [(&'static str, Option<Value>); 6] {
     let when = rule.when.as_ref().map(|when| json!(when.to_string()));
     let mode = match rule.mode {
         Mode::Enforce => None,
@@ -250,7 +304,19 @@ fn rare_meaning(rule: &Rule) -> [(&'static str, Option<Value>); 4] {
             "limits",
             (!limits.is_empty()).then_some(Value::Object(limits)),
         ),
+        (
+            "taint",
+            (!rule.taint.is_empty()).then(|| json!(labels(rule))),
+        ),
+        (
+            "redact",
+            (!rule.redact.is_empty()).then(|| rule.redact.meaning()),
+        ),
     ]
+}
+
+fn labels(rule: &Rule) -> Vec<&str> {
+    rule.taint.iter().map(|label| &**label).collect()
 }
 
 fn clauses_meaning(clauses: &[Clause]) -> Value {

@@ -14,6 +14,7 @@ use thiserror::Error;
 
 use crate::digest::{Domain, digest};
 use crate::file::{ReadFault, read_document};
+use crate::grant::CODE_TOOL;
 use crate::text::{is_name, line_of, quote, quote_all};
 
 /// The version of the profile format that this crate reads.
@@ -33,6 +34,7 @@ pub struct Profile {
     rank: u32,
     backend: Backend,
     languages: BTreeMap<String, Arc<str>>,
+    tools: BTreeMap<String, Arc<str>>,
     limits: Limits,
     limit_reasons: Vec<LimitReason>,
     layers: Layers,
@@ -51,6 +53,8 @@ pub struct Profiles {
 pub enum Backend {
     /// A WebAssembly instance inside a process that the kernel confines too.
     Wasm,
+    /// A container with a kernel of its own.
+    Container,
 }
 
 /// The most that one call may use. In a profile: the ceiling; in a [`crate::Grant`]: what holds
@@ -154,6 +158,10 @@ pub struct Layers {
     pub landlock: Option<Landlock>,
     /// A system call allow-list.
     pub seccomp: Option<Seccomp>,
+    /// A kernel of its own between the guest and the host: gVisor.
+    pub gvisor: Option<Layer>,
+    /// A root directory that cannot be written.
+    pub read_only_root: Option<Layer>,
 }
 
 /// A layer that is on or off.
@@ -216,6 +224,12 @@ pub enum ProfileFault {
         /// The name.
         found: String,
     },
+    /// Not a tool that can stand under `[tools]`.
+    #[error(
+        "{} cannot stand under `[tools]`; name a tool other than `{CODE_TOOL}`, which is there by its languages",
+        quote(.0)
+    )]
+    Tool(String),
     /// The name inside differs from the file's.
     #[error(
         "the profile calls itself {}; name it as the file, {}",
@@ -381,15 +395,43 @@ impl Profile {
         self.digest
     }
 
+    /// The tools other than `execute_code` that the profile runs, each with its runtime.
+    pub fn tools(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.tools
+            .iter()
+            .map(|(tool, runtime)| (tool.as_str(), runtime.as_ref()))
+    }
+
+    pub(crate) fn tool_runtime(&self, tool: &str) -> Option<Arc<str>> {
+        self.tools.get(tool).cloned()
+    }
+
+    /// All tools that it runs, for messages.
+    pub(crate) fn tool_names(&self) -> String {
+        let code = (!self.languages.is_empty()).then_some(CODE_TOOL);
+        quote_all(
+            code.into_iter()
+                .chain(self.tools.keys().map(String::as_str)),
+        )
+    }
+
+    /// `tools` stands in it only where a profile has some, so that the digest of one without is
+    /// what it was before they existed.
     fn meaning(&self) -> Value {
-        json!({
+        let mut meaning = json!({
             "name": self.name,
             "rank": self.rank,
             "backend": self.backend,
             "languages": self.languages,
             "limits": self.limits,
             "layers": self.layers.required().iter().map(RequiredLayer::meaning).collect::<Vec<_>>(),
-        })
+        });
+        if let Value::Object(entries) = &mut meaning
+            && !self.tools.is_empty()
+        {
+            entries.insert("tools".to_owned(), json!(self.tools));
+        }
+        meaning
     }
 }
 
@@ -426,6 +468,8 @@ impl Layers {
             ("rlimits", &self.rlimits),
             ("no_capabilities", &self.no_capabilities),
             ("no_new_privs", &self.no_new_privs),
+            ("gvisor", &self.gvisor),
+            ("read_only_root", &self.read_only_root),
         ];
         let mut required: Vec<RequiredLayer<'_>> = plain
             .into_iter()
@@ -485,6 +529,8 @@ struct ProfileFile {
     rank: u32,
     backend: Backend,
     languages: BTreeMap<String, Arc<str>>,
+    #[serde(default)]
+    tools: BTreeMap<String, Arc<str>>,
     limits: LimitsFile,
     layers: Layers,
 }
@@ -539,6 +585,7 @@ fn convert(file: ProfileFile, stem: &str) -> Result<Profile, ProfileFault> {
         rank: file.rank,
         backend: file.backend,
         languages: file.languages,
+        tools: file.tools,
         limits,
         limit_reasons,
         layers: file.layers,
@@ -566,7 +613,20 @@ fn check_names(file: &ProfileFile, stem: &str) -> Result<(), ProfileFault> {
         check_name("language", language)?;
         check_name("runtime", runtime)?;
     }
+    for (tool, runtime) in &file.tools {
+        check_tool(tool)?;
+        check_name("runtime", runtime)?;
+    }
     Ok(())
+}
+
+/// Code runs by its language, so `execute_code` has no runtime here.
+fn check_tool(tool: &str) -> Result<(), ProfileFault> {
+    if crate::call::is_tool_name(tool) && tool != CODE_TOOL {
+        Ok(())
+    } else {
+        Err(ProfileFault::Tool(tool.to_owned()))
+    }
 }
 
 fn check_layers(layers: &Layers) -> Result<(), ProfileFault> {
@@ -644,7 +704,7 @@ fn line_naming(text: &str, fault: &ProfileFault) -> usize {
         ProfileFault::OtherName { .. } => "name".to_owned(),
         ProfileFault::NoLanguage => "[languages]".to_owned(),
         ProfileFault::NoLayer => "[layers]".to_owned(),
-        ProfileFault::Name { found, .. } => {
+        ProfileFault::Name { found, .. } | ProfileFault::Tool(found) => {
             return text
                 .lines()
                 .position(|line| line.contains(found.as_str()))

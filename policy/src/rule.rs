@@ -6,14 +6,17 @@
 use std::cmp::{Ordering, Reverse};
 use std::sync::Arc;
 
+use serde_json::Value;
 use smallvec::SmallVec;
 
 use crate::call::ToolCall;
 use crate::condition::{Clause, Truth};
 use crate::context::{Context, Scene};
+use crate::facts::{Facts, Kind, Kinds};
 use crate::file::Mode;
 use crate::index::Index;
 use crate::profile::{Limits, Profile};
+use crate::redact::Redaction;
 use crate::source::Place;
 use crate::verdict::Verdict;
 use crate::when::When;
@@ -35,6 +38,10 @@ pub struct Rule {
     pub(crate) tags: Vec<String>,
     pub(crate) place: Place,
     pub(crate) tests: Vec<RuleTest>,
+    /// Labels that the rule puts on the session where it takes effect.
+    pub(crate) taint: Vec<Arc<str>>,
+    /// What is taken out of the output of a call that the rule allows or holds.
+    pub(crate) redact: Redaction,
 }
 
 /// What a rule does to a call that it matches. Only an allow names a profile.
@@ -49,6 +56,7 @@ pub(crate) enum Effect {
 #[derive(Debug, Clone)]
 pub(crate) struct RuleTest {
     pub(crate) call: ToolCall,
+    pub(crate) facts: Facts,
     pub(crate) context: Context,
     pub(crate) matches: Option<bool>,
     pub(crate) verdict: Option<Verdict>,
@@ -57,10 +65,7 @@ pub(crate) struct RuleTest {
 
 impl RuleTest {
     pub(crate) fn scene(&self) -> Scene<'_> {
-        Scene {
-            call: &self.call,
-            context: &self.context,
-        }
+        Scene::new(&self.call, &self.facts, &self.context)
     }
 }
 
@@ -144,10 +149,49 @@ impl Rule {
     pub(crate) fn takes_effect(&self, scene: Scene<'_>) -> bool {
         match self.effect {
             Effect::Allow(_) => {
-                self.truth(scene) == Truth::True && self.lives(scene.context) == Truth::True
+                self.truth(scene) == Truth::True
+                    && self.lives(scene.context) == Truth::True
+                    && self.covers_something(scene)
             }
-            Effect::Hold | Effect::Deny => self.truth(scene) != Truth::False,
+            Effect::Hold | Effect::Deny => {
+                self.truth(scene) != Truth::False && self.touches_every_kind(scene)
+            }
         }
+    }
+
+    /// Whether an allow that takes effect covers this atom: it speaks of atoms of the kind, and
+    /// all that it says of them is certain.
+    pub(crate) fn covers(&self, scene: Scene<'_>, kind: Kind, atom: &Value) -> bool {
+        self.kinds().has(kind) && self.atom_truth(scene, kind, atom) == Truth::True
+    }
+
+    /// What is known of all that the rule says of atoms of this kind, for one of them.
+    pub(crate) fn atom_truth(&self, scene: Scene<'_>, kind: Kind, atom: &Value) -> Truth {
+        let scene = scene.at(kind, atom);
+        self.truth_of(scene, |clause| clause.fact.kind() == Some(kind))
+    }
+
+    /// The kinds of atoms that the rule speaks of.
+    pub(crate) fn kinds(&self) -> Kinds {
+        let clauses = self.matches.iter().chain(&self.unless);
+        clauses.filter_map(|clause| clause.fact.kind()).collect()
+    }
+
+    fn covers_something(&self, scene: Scene<'_>) -> bool {
+        let kinds = self.kinds();
+        let covers_one = |kind| {
+            let mut atoms = scene.facts.atoms(kind).iter();
+            atoms.any(|atom| self.covers(scene, kind, atom))
+        };
+        kinds.is_empty() || kinds.iter().any(covers_one)
+    }
+
+    /// Whether for each kind that the rule speaks of there is an atom that may be meant.
+    fn touches_every_kind(&self, scene: Scene<'_>) -> bool {
+        self.kinds().iter().all(|kind| {
+            let mut atoms = scene.facts.atoms(kind).iter();
+            atoms.any(|atom| self.atom_truth(scene, kind, atom) != Truth::False)
+        })
     }
 
     /// Whether the rule has not expired yet; unknown without a time.
@@ -159,21 +203,49 @@ impl Rule {
         }
     }
 
-    /// All of `match` hold, none of `unless`, and `when`.
-    fn truth(&self, scene: Scene<'_>) -> Truth {
-        let matches = self.matches.iter().map(|clause| clause.truth(scene));
-        let unless = self
-            .unless
-            .iter()
-            .map(|clause| clause.truth(scene).negate());
-        let when = self.when.iter().map(|when| when.truth(scene));
-        Truth::all(matches.chain(unless).chain(when))
+    /// What the rule says of the call as a whole: all of `match` hold, none of `unless`, and
+    /// `when`.
+    pub(crate) fn truth(&self, scene: Scene<'_>) -> Truth {
+        let whole = self.truth_of(scene, |clause| clause.fact.kind().is_none());
+        match (&self.when, whole) {
+            (None, _) | (_, Truth::False) => whole,
+            (Some(when), _) => whole.and(when.truth(scene)),
+        }
+    }
+
+    /// All of `match` hold and none of `unless`, as far as they are `meant`.
+    fn truth_of(&self, scene: Scene<'_>, meant: impl Fn(&Clause) -> bool) -> Truth {
+        let matches = self.matches.iter().filter(|clause| meant(clause));
+        let unless = self.unless.iter().filter(|clause| meant(clause));
+        Truth::all(
+            matches
+                .map(|clause| clause.truth(scene))
+                .chain(unless.map(|clause| clause.truth(scene).negate())),
+        )
     }
 }
 
 impl Clause {
+    /// What is known of the clause for a call; of a clause on atoms, for the atom that it holds for
+    /// best.
+    pub(crate) fn truth_in_call(&self, scene: Scene<'_>) -> Truth {
+        let Some(kind) = self.fact.kind() else {
+            return self.truth(scene);
+        };
+        let atoms = scene.facts.atoms(kind).iter();
+        let truths = atoms.map(|atom| self.truth(scene.at(kind, atom)));
+        truths.fold(Truth::False, |best, truth| {
+            best.negate().and(truth.negate()).negate()
+        })
+    }
+
     pub(crate) fn truth(&self, scene: Scene<'_>) -> Truth {
-        self.condition.truth(self.fact.find(scene))
+        let fact = self.fact.find(scene);
+        if self.fact.is_flags() {
+            self.condition.truth_of_flags(fact)
+        } else {
+            self.condition.truth(fact)
+        }
     }
 }
 
@@ -241,12 +313,17 @@ impl RuleSet {
     /// The rules that take effect on a call.
     pub(crate) fn taking_effect(&self, scene: Scene<'_>) -> TakingEffect {
         let mut found = TakingEffect::default();
-        self.index.candidates(scene.call, &mut |number| {
-            let rule = self.rules.get(number);
-            rule.filter(|rule| rule.takes_effect(scene))
-                .into_iter()
-                .for_each(|rule| found.add(rule));
-        });
+        let mut numbers: SmallVec<[usize; 16]> = SmallVec::new();
+        self.index
+            .candidates(scene.call, scene.facts, &mut |number| numbers.push(number));
+        // Several atoms may lead to one rule.
+        numbers.sort_unstable();
+        numbers.dedup();
+        for rule in numbers.iter().filter_map(|number| self.rules.get(*number)) {
+            if rule.takes_effect(scene) {
+                found.add(rule);
+            }
+        }
         found.sort();
         found
     }

@@ -12,17 +12,33 @@ pub struct Shipped {
     pub text: &'static str,
 }
 
-/// The default policy: code runs in a sandbox without authority, everything else is denied.
-pub const CONTAIN: Shipped = Shipped {
-    file: "contain.toml",
-    text: include_str!("../packs/contain.toml"),
-};
+macro_rules! pack {
+    ($file:literal) => {
+        Shipped {
+            file: $file,
+            text: include_str!(concat!("../packs/", $file)),
+        }
+    };
+}
+
+macro_rules! profile {
+    ($file:literal) => {
+        Shipped {
+            file: $file,
+            text: include_str!(concat!("../../profiles/", $file)),
+        }
+    };
+}
+
+/// The default policy: everything runs in a sandbox without authority, and what has no sandbox is
+/// denied.
+pub const CONTAIN: Shipped = pack!("contain.toml");
 
 /// All policies, the default first.
-pub const PACKS: &[Shipped] = &[CONTAIN];
+pub const PACKS: &[Shipped] = &[CONTAIN, pack!("shell-readonly.toml")];
 
 /// All profiles.
-pub const PROFILES: &[Shipped] = &[Shipped {
-    file: "wasm-offline.toml",
-    text: include_str!("../../profiles/wasm-offline.toml"),
-}];
+pub const PROFILES: &[Shipped] = &[
+    profile!("wasm-offline.toml"),
+    profile!("container-offline.toml"),
+];

@@ -120,7 +120,10 @@ fn coverage(rule: &Rule) -> RuleCoverage {
 }
 
 fn condition_coverage(rule: &Rule, part: Part, clause: &Clause) -> ConditionCoverage {
-    let truths = rule.tests.iter().map(|test| clause.truth(test.scene()));
+    let truths = rule
+        .tests
+        .iter()
+        .map(|test| clause.truth_in_call(test.scene()));
     let holds = truths.filter(|truth| *truth == Truth::True).count();
     ConditionCoverage {
         part,

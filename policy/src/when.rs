@@ -703,6 +703,7 @@ mod tests {
     use super::*;
     use crate::call::ToolCall;
     use crate::context::{Context, SessionState};
+    use crate::facts::Facts;
     use serde_json::json;
 
     struct OneList;
@@ -739,13 +740,12 @@ mod tests {
             now_us: Some(1_792_413_005_000_000),
             session: Some(SessionState {
                 calls: 3,
-                started_us: 0,
+                ..SessionState::default()
             }),
+            ..Context::default()
         };
-        let scene = Scene {
-            call: &call,
-            context: &context,
-        };
+        let facts = Facts::default();
+        let scene = Scene::new(&call, &facts, &context);
         parse(text).unwrap().truth(scene)
     }
 

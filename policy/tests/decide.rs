@@ -352,8 +352,8 @@ fn a_tool_that_no_sandbox_runs_is_denied() {
     denied_with(
         &policy,
         &json!({"tool": "run_command", "arguments": {"command": "ls"}}),
-        "no sandbox can run the tool `run_command`",
-        "use the tool `execute_code`",
+        "profile `wasm-offline` does not run the tool `run_command`; it runs `execute_code`",
+        "use a tool of `execute_code`",
     );
 }
 

@@ -87,6 +87,8 @@ deny: no allow rule covers this call
 facts
   arguments.\"a.b\" = \"[1,{\\\"c\\\":null}]\"
   arguments.language = \"python\"
+  input.bytes = 42
+  input.chars = 6
   principal = \"anonymous\"
   tool = \"execute_code\"
 rules of t

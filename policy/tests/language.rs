@@ -29,7 +29,7 @@ fn judge_at(policy: &Policy, context: Context, json: &Value) -> Decision {
 fn at(now_us: u64) -> Context {
     Context {
         now_us: Some(now_us),
-        session: None,
+        ..Context::default()
     }
 }
 
@@ -174,8 +174,9 @@ fn when_is_one_more_condition() {
         now_us: None,
         session: Some(SessionState {
             calls,
-            started_us: 0,
+            ..SessionState::default()
         }),
+        ..Context::default()
     };
     assert_eq!(verdict("ann", Context::default()), Verdict::Allow);
     assert_eq!(verdict("eve", after(1)), Verdict::Allow);

@@ -42,15 +42,15 @@ fn messages_name_file_line_rule_and_remedy() {
     let cases = [
         (
             OK.replace("tool = \"execute_code\"", "tol = \"x\""),
-            "t.toml:7: rule `a`: `tol` is not a fact; facts are `tool`, `principal`, `session`, `arguments`, `arguments.KEY…`, `time.…` and `session.…`",
+            "t.toml:7: rule `a`: `tol` is not a fact; facts are `tool`, `principal`, `session`, `arguments`, `arguments.KEY…`, `time.…`, `session.…`, `command.…`, `redirect.…`, `assignment.…`, `opaque.…`, `host.…`, `path.…`, `snippet.…`, `secret.…`, `unicode.…`, `encoding.…`, `shell.…`, `code.…` and `input.…`",
         ),
         (
             OK.replace("run = \"wasm-offline\"\n", ""),
-            "t.toml:3: rule `a`: an allow names the profile it runs in; add `run = \"…\"`, there are `wasm-offline`, `wide`",
+            "t.toml:3: rule `a`: an allow names the profile it runs in; add `run = \"…\"`, there are `container-offline`, `wasm-offline`, `wide`",
         ),
         (
             OK.replace("wasm-offline", "host"),
-            "t.toml:6: rule `a`: there is no profile `host`; there are `wasm-offline`, `wide`",
+            "t.toml:6: rule `a`: there is no profile `host`; there are `container-offline`, `wasm-offline`, `wide`",
         ),
         (
             OK.replace("\"allow\"", "\"deny\""),
@@ -109,7 +109,7 @@ fn keys_that_do_not_exist_are_refused() {
     let cases = [
         (
             "verison = 1\n".to_owned(),
-            "unknown field `verison`, expected one of `version`, `name`, `doc`, `include`, `lists`, `rule`",
+            "unknown field `verison`, expected one of `version`, `name`, `doc`, `include`, `lists`, `tool`, `budget`, `rule`",
         ),
         (OK.replace("reason", "raeson"), "unknown field `raeson`"),
         (
@@ -122,7 +122,7 @@ fn keys_that_do_not_exist_are_refused() {
         ),
         (
             OK.replace("\"execute_code\"", "{ startswith = \"a\" }"),
-            "unknown condition `startswith`; use equals, any_of, prefix, suffix, contains, glob, regex, min, max, exists, any, all or list",
+            "unknown condition `startswith`; use equals, any_of, prefix, suffix, contains, glob, regex, cidr, min, max, exists, any, all or list",
         ),
         (
             OK.replace(
@@ -290,8 +290,10 @@ fn warnings() {
         [
             Doubt::NoTests,
             Doubt::NothingRuns {
+                profile: "wasm-offline".into(),
                 tools: "`run_command`".into()
-            }
+            },
+            Doubt::CoversNothing
         ]
     );
     let unmatched = format!("{OK}[[rule.test]]\ncall = {{ tool = \"x\" }}\nmatches = false\n");

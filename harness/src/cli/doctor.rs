@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use executor::{LayerPresence, LayerState};
 use harness::config::{Config, Written};
-use policy::Profile;
+use policy::{Backend, Profile};
 use serde_json::{Value, json};
 
 use super::show::{self, Tone};
@@ -26,6 +26,8 @@ pub(crate) struct DoctorArgs {
 struct Finding {
     what: String,
     holds: bool,
+    /// Whether Lazaret does less than it should while this does not hold.
+    counts: bool,
     said: String,
 }
 
@@ -42,7 +44,9 @@ pub(crate) fn doctor(args: &DoctorArgs) -> Result<ExitCode, Failure> {
         true => show::line(&serde_json::to_string_pretty(&as_json(&findings))?),
         false => findings.iter().for_each(tell),
     }
-    let all = findings.iter().all(|finding| finding.holds);
+    let all = findings
+        .iter()
+        .all(|finding| finding.holds || !finding.counts);
     Ok(if all {
         ExitCode::SUCCESS
     } else {
@@ -58,6 +62,7 @@ fn layer(state: &LayerState) -> Finding {
     Finding {
         what: format!("layer {}", state.layer),
         holds,
+        counts: true,
         said,
     }
 }
@@ -72,6 +77,7 @@ fn worker(config: &Config) -> Finding {
     Finding {
         what: "lazaret-worker".into(),
         holds,
+        counts: true,
         said,
     }
 }
@@ -86,6 +92,7 @@ fn runtimes(config: &Config) -> Result<Vec<Finding>, Failure> {
         Finding {
             what: format!("runtime {}", manifest.name),
             holds,
+            counts: true,
             said,
         }
     });
@@ -101,6 +108,7 @@ fn enforceable(profile: &Profile, layers: &[LayerState]) -> Finding {
             return Finding {
                 what,
                 holds: false,
+                counts: profile.backend() == Backend::Wasm,
                 said: error,
             };
         }
@@ -116,6 +124,7 @@ fn enforceable(profile: &Profile, layers: &[LayerState]) -> Finding {
         true => Finding {
             what,
             holds: true,
+            counts: true,
             said: "this host has every layer that it asks for".into(),
         },
         false => {
@@ -123,6 +132,7 @@ fn enforceable(profile: &Profile, layers: &[LayerState]) -> Finding {
             Finding {
                 what,
                 holds: false,
+                counts: true,
                 said,
             }
         }
@@ -130,14 +140,15 @@ fn enforceable(profile: &Profile, layers: &[LayerState]) -> Finding {
 }
 
 fn tell(finding: &Finding) {
-    let mark = match finding.holds {
-        true => show::tone(Tone::Good, "yes"),
-        false => show::tone(Tone::Bad, "NO "),
+    let mark = match (finding.holds, finding.counts) {
+        (true, _) => show::tone(Tone::Good, "yes"),
+        (false, true) => show::tone(Tone::Bad, "NO "),
+        (false, false) => "-- ".to_owned(),
     };
     show::line(&format!("{mark} {:<26} {}", finding.what, finding.said));
 }
 
 fn as_json(findings: &[Finding]) -> Value {
-    let one = |finding: &Finding| json!({ "what": finding.what, "holds": finding.holds, "said": finding.said });
+    let one = |finding: &Finding| json!({ "what": finding.what, "holds": finding.holds, "counts": finding.counts, "said": finding.said });
     findings.iter().map(one).collect()
 }

@@ -1,12 +1,13 @@
-//! Ranges of network addresses, of both families.
+//! Sets of network addresses, of both families.
 //!
-//! An address fact is text in the one form that the pre-pass writes, so a text that is an address
-//! in another form is none here. Cannot fail.
+//! An IPv4 address that is written as IPv6 is that IPv4 address, as in [`crate::cidr`]. Cannot fail.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Ranges with no more addresses than this are walked through.
-const MAX_WALKED: u128 = 4096;
+use crate::cidr::Cidr;
+
+/// Ranges with no more addresses than this are tried one by one.
+const MAX_TRIED: u128 = 256;
 
 /// A set of addresses: closed ranges of numbers for each family.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -15,35 +16,36 @@ pub(super) struct Addresses {
     v6: Vec<(u128, u128)>,
 }
 
-/// The address that a text is, if it is written as facts write it.
+/// The address that a text is.
 pub(super) fn read(text: &str) -> Option<IpAddr> {
-    let address: IpAddr = text.parse().ok()?;
-    (address.to_string() == text).then_some(address)
+    text.parse::<IpAddr>()
+        .ok()
+        .map(|address| address.to_canonical())
 }
 
 impl Addresses {
-    /// The network of an address: those that share its first bits. None when there are not so many.
-    pub(super) fn network(address: IpAddr, bits: u8) -> Option<Self> {
-        match address {
-            IpAddr::V4(address) => {
-                let rest = 32_u32.checked_sub(bits.into())?;
-                let host = u32::MAX.checked_shr(32 - rest).unwrap_or(0);
-                let first = u32::from(address) & !host;
-                Some(Self {
-                    v4: vec![(first, first | host)],
-                    v6: Vec::new(),
-                })
-            }
-            IpAddr::V6(address) => {
-                let rest = 128_u32.checked_sub(bits.into())?;
-                let host = u128::MAX.checked_shr(128 - rest).unwrap_or(0);
-                let first = u128::from(address) & !host;
-                Some(Self {
-                    v4: Vec::new(),
-                    v6: vec![(first, first | host)],
-                })
+    /// Every address.
+    pub(super) fn all() -> Self {
+        Self {
+            v4: vec![(0, u32::MAX)],
+            v6: vec![(0, u128::MAX)],
+        }
+    }
+
+    pub(super) fn of(ranges: &[Cidr]) -> Self {
+        let mut all = Self::default();
+        for range in ranges {
+            match range.ends() {
+                (IpAddr::V4(low), IpAddr::V4(high)) => all.v4.push((low.into(), high.into())),
+                (IpAddr::V6(low), IpAddr::V6(high)) => all.v6.push((low.into(), high.into())),
+                (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => {}
             }
         }
+        all
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.v4.is_empty() && self.v6.is_empty()
     }
 
     pub(super) fn contains(&self, address: IpAddr) -> bool {
@@ -87,31 +89,21 @@ impl Addresses {
         }
     }
 
-    /// Addresses of the set as texts, and whether they are all of them.
-    pub(super) fn some(&self) -> (Vec<String>, bool) {
-        let mut complete = true;
-        let mut texts = Vec::new();
-        for (low, high) in &self.v4 {
-            let few = u128::from(high - low) < MAX_WALKED;
-            complete &= few;
-            let all = (*low..=*high).map(|n| Ipv4Addr::from(n).to_string());
-            let ends = [*low, low | 1, *high].map(|n| Ipv4Addr::from(n).to_string());
-            match few {
-                true => texts.extend(all),
-                false => texts.extend(ends),
-            }
-        }
-        for (low, high) in &self.v6 {
-            let few = high - low < MAX_WALKED;
-            complete &= few;
-            let all = (*low..=*high).map(|n| Ipv6Addr::from(n).to_string());
-            let ends = [*low, low | 1, *high].map(|n| Ipv6Addr::from(n).to_string());
-            match few {
-                true => texts.extend(all),
-                false => texts.extend(ends),
-            }
-        }
-        (texts, complete)
+    /// Some addresses of the set as texts: all of a small range, the ends of a large one.
+    pub(super) fn some(&self) -> Vec<String> {
+        let v4 = self.v4.iter().flat_map(|(low, high)| {
+            let few = (*low..=*high).take_while(move |_| u128::from(high - low) < MAX_TRIED);
+            let inside = low.saturating_add(1).min(*high);
+            let all = [*low, inside, *high].into_iter().chain(few);
+            all.map(|number| Ipv4Addr::from(number).to_string())
+        });
+        let v6 = self.v6.iter().flat_map(|(low, high)| {
+            let few = (*low..=*high).take_while(move |_| high - low < MAX_TRIED);
+            let inside = low.saturating_add(1).min(*high);
+            let all = [*low, inside, *high].into_iter().chain(few);
+            all.map(|number| Ipv6Addr::from(number).to_string())
+        });
+        v4.chain(v6).collect()
     }
 }
 
@@ -148,21 +140,19 @@ mod tests {
     use super::*;
 
     fn network(text: &str) -> Addresses {
-        let (address, bits) = text.split_once('/').unwrap();
-        Addresses::network(address.parse().unwrap(), bits.parse().unwrap()).unwrap()
+        let range: Cidr = text.parse().map_err(|_| "no range").unwrap();
+        Addresses::of(&[range])
     }
 
     #[test]
     fn networks_hold_their_addresses() {
-        let link = network("169.254.7.7/16");
+        let link = network("169.254.0.0/16");
         assert!(link.contains("169.254.0.0".parse().unwrap()));
         assert!(link.contains("169.254.255.255".parse().unwrap()));
         assert!(!link.contains("169.253.255.255".parse().unwrap()));
         assert!(network("0.0.0.0/0").contains("255.255.255.255".parse().unwrap()));
         assert!(!network("0.0.0.0/0").contains("::".parse().unwrap()));
         assert!(network("fe80::/10").contains("febf::1".parse().unwrap()));
-        assert!(network("::1/128").contains("::1".parse().unwrap()));
-        assert_eq!(Addresses::network("1.2.3.4".parse().unwrap(), 33), None);
     }
 
     #[test]
@@ -174,15 +164,12 @@ mod tests {
         assert!(!rest.contains("10.1.2.3".parse().unwrap()));
         assert!(rest.contains("10.0.255.255".parse().unwrap()));
         assert!(rest.contains("10.2.0.0".parse().unwrap()));
-        assert_eq!(one.without(&ten), Addresses::default());
-        let (some, complete) = network("10.0.0.0/30").some();
-        assert_eq!((some.len(), complete), (4, true));
-        assert!(!ten.some().1);
-    }
-
-    #[test]
-    fn only_the_plain_form_is_an_address() {
-        assert!(read("127.0.0.1").is_some() && read("::1").is_some());
-        assert!(read("127.1").is_none() && read("0:0::1").is_none());
+        assert!(one.without(&ten).is_empty());
+        assert!(Addresses::all().without(&Addresses::all()).is_empty());
+        assert!(
+            network("10.0.0.0/30")
+                .some()
+                .contains(&"10.0.0.2".to_owned())
+        );
     }
 }

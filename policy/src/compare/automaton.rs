@@ -57,7 +57,11 @@ impl Automaton {
                 syntax::Config::new().utf8(false).dot_matches_new_line(true),
             ),
             AskKind::Regex(pattern) => regex(pattern.as_str(), syntax::Config::new()),
-            AskKind::AtMostBytes(_) | AskKind::Name | AskKind::Address(_) => Err(Why::Texts),
+            AskKind::AtMostBytes(_)
+            | AskKind::Name
+            | AskKind::Address(_)
+            | AskKind::NoAddress
+            | AskKind::Either(_) => Err(Why::Texts),
         }
     }
 

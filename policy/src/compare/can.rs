@@ -1,5 +1,6 @@
 //! Asks whether one policy lets some call of a kind through.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -10,19 +11,20 @@ use toml::Spanned;
 use super::goal::Goals;
 use super::meaning::Want;
 use super::search::{MAX_REGIONS_IN_ALL, Question as Asked, Search, Target};
-use super::side::{Side, deeds};
-use super::space::Space;
+use super::side::{Side, deeds, kinds};
+use super::space::{Model, Space};
 use super::texts::Found;
-use super::{Outcome, Undecided, Why, decided, outcome};
+use super::{Outcome, Undecided, Why, decided, outcome, realise, verdict_of};
 use crate::call::ToolCall;
-use crate::condition::{Clause, ConditionError};
-use crate::context::Context;
+use crate::condition::{Clause, ConditionError, Truth};
+use crate::context::{Context, Scene};
 use crate::fact::{FactError, FactPath};
+use crate::facts::Kind;
 use crate::file::{ClausesFile, ConditionFile};
 use crate::policy::Policy;
-use crate::verdict::Verdict;
 
-/// Calls that are asked about: conditions that all hold for certain.
+/// Calls that are asked about: conditions that all hold for certain. Those on one kind of atom
+/// speak of one atom, as in a rule.
 #[derive(Debug, Clone, Default)]
 pub struct Question {
     clauses: Vec<Clause>,
@@ -92,6 +94,27 @@ impl Question {
         Ok(question)
     }
 
+    /// Whether a call is one that is asked about: of each kind of atom that the question speaks of
+    /// there is one that it means.
+    fn fits(&self, scene: Scene<'_>) -> bool {
+        let of = |kind: Option<Kind>| {
+            let clauses = self.clauses.iter();
+            clauses.filter(move |clause| clause.fact.kind() == kind)
+        };
+        let atom_fits = |kind: Kind, atom| {
+            let scene = scene.at(kind, atom);
+            of(Some(kind)).all(|clause| clause.truth(scene) == Truth::True)
+        };
+        let mut kinds = Kind::ALL
+            .into_iter()
+            .filter(|kind| of(Some(*kind)).next().is_some());
+        of(None).all(|clause| clause.truth(scene) == Truth::True)
+            && kinds.all(|kind| {
+                let mut atoms = scene.facts.atoms(kind).iter();
+                atoms.any(|atom| atom_fits(kind, atom))
+            })
+    }
+
     /// Asks about calls that may be held as well, not only about those that are allowed.
     #[must_use]
     pub fn or_held(mut self) -> Self {
@@ -127,13 +150,19 @@ fn clause(path: &str, condition: &Spanned<ConditionFile>) -> Result<Clause, Ques
 /// ```
 #[must_use]
 pub fn can(policy: &Policy, question: &Question) -> Answer {
-    let mut space = Space::new();
-    let side = Side::new(&mut space, policy, &deeds(policy));
+    let mut space = Space::new(&[policy]);
+    let asked = question
+        .clauses
+        .iter()
+        .filter_map(|clause| clause.fact.kind());
+    let asked: BTreeSet<Kind> = asked.collect();
+    let kinds = kinds(policy).union(&asked).copied().collect();
+    let side = Side::new(&mut space, policy, &deeds(policy), &kinds);
     let mut goals = Goals { space: &mut space };
+    let mut start: Vec<_> = asked.into_iter().map(|kind| goals.present(kind)).collect();
+    start.extend(goals.always());
     let clauses = question.clauses.iter();
-    let start: Vec<_> = clauses
-        .map(|clause| Rc::new(goals.clause(clause, Want::True)))
-        .collect();
+    start.extend(clauses.map(|clause| Rc::new(goals.clause(clause, Want::True))));
     let whole = space.whole();
     let mut search = Search {
         space: &space,
@@ -148,18 +177,10 @@ pub fn can(policy: &Policy, question: &Question) -> Answer {
             start: start.clone(),
         };
         let why = match search.run(&asked) {
-            Found::One(model) => {
-                let (outcome, rules) = outcome(&decided(policy, &model));
-                if outcome.verdict != Verdict::Deny {
-                    return Answer::Yes(Box::new(Witness {
-                        outcome,
-                        call: model.call,
-                        context: model.context,
-                        rules,
-                    }));
-                }
-                Why::Unconfirmed
-            }
+            Found::One(model) => match confirmed(policy, question, target, &model) {
+                Some(witness) => return Answer::Yes(Box::new(witness)),
+                None => Why::Unconfirmed,
+            },
             Found::Nothing => continue,
             Found::Unsure(why) => why,
         };
@@ -173,4 +194,24 @@ pub fn can(policy: &Policy, question: &Question) -> Answer {
         true => Answer::No,
         false => Answer::Undecided(undecided),
     }
+}
+
+/// A real call that is read as the model, fits the question and gets this verdict.
+fn confirmed(
+    policy: &Policy,
+    question: &Question,
+    target: Target,
+    model: &Model,
+) -> Option<Witness> {
+    realise::calls(model, policy).into_iter().find_map(|call| {
+        let (outcome, rules) = outcome(&decided(policy, &model.context, &call));
+        let facts = policy.facts(&call);
+        let fits = question.fits(Scene::new(&call, &facts, &model.context));
+        (fits && outcome.verdict == verdict_of(target)).then(|| Witness {
+            outcome,
+            call,
+            context: model.context.clone(),
+            rules,
+        })
+    })
 }

@@ -126,7 +126,7 @@ fn write_call(f: &mut fmt::Formatter<'_>, call: &ToolCall, context: &Context) ->
     if let Some(now_us) = context.now_us {
         writeln!(f, "  at:   {}", moment_text(now_us))?;
     }
-    if let Some(state) = context.session {
+    if let Some(state) = &context.session {
         let started = moment_text(state.started_us);
         writeln!(f, "  session: {} calls, since {started}", state.calls)?;
     }

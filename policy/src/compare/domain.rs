@@ -130,6 +130,18 @@ impl Domain {
         }
     }
 
+    /// Lists of texts, some of which are not known.
+    pub(super) fn lists(kinds: Kinds) -> Self {
+        let each = Self::of(Kinds::TEXT.or(Kinds::LONG_TEXT).or(Kinds::NULL));
+        Self {
+            items: Some(Rc::new(Items {
+                each: Some(Rc::new(each)),
+                some: Vec::new(),
+            })),
+            ..Self::of(kinds.or(Kinds::ARRAY))
+        }
+    }
+
     pub(super) fn kinds(&self) -> Kinds {
         self.kinds
     }
@@ -284,6 +296,14 @@ fn cut_texts(texts: &mut Texts, meaning: &OfTexts, want: Want) -> bool {
     match meaning {
         OfTexts::Always(truth) => !want.takes(*truth),
         OfTexts::Ask(ask) => {
+            *texts = texts.and(ask, want.holds());
+            false
+        }
+        OfTexts::Between(certain, possible) => {
+            let ask = match want {
+                Want::True | Want::NotTrue => certain,
+                Want::False | Want::NotFalse => possible,
+            };
             *texts = texts.and(ask, want.holds());
             false
         }

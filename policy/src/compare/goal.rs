@@ -11,10 +11,12 @@ use super::space::{FactId, Key, Space, argument};
 use crate::condition::{Clause, Num};
 use crate::context::Scene;
 use crate::fact::FactPath;
+use crate::facts::Kind;
 use crate::file::Scalar;
 use crate::grant::CODE_TOOL;
 use crate::profile::{Limits, Profile};
 use crate::rule::{Effect, Rule};
+use crate::tool::{COMMAND_TOOL, Role};
 use crate::when::{Operand, Test, When};
 
 /// Something that must hold.
@@ -29,10 +31,6 @@ pub(super) enum Goal<'p> {
 }
 
 impl<'p> Goal<'p> {
-    pub(super) fn never() -> Self {
-        Self::Any(Vec::new())
-    }
-
     pub(super) fn opposite(&self) -> Self {
         let each = |goals: &[Rc<Self>]| goals.iter().map(|goal| Rc::new(goal.opposite())).collect();
         match self {
@@ -60,32 +58,99 @@ pub(super) struct Goals<'s> {
 }
 
 impl Goals<'_> {
-    /// That a rule takes effect.
+    /// That a rule takes effect: what it says of the call as a whole, and for a hold or deny that
+    /// there is an atom of each kind that it speaks of, for an allow that it covers one.
     pub(super) fn takes_effect<'p>(&mut self, rule: &'p Rule) -> Goal<'p> {
-        let want = match rule.effect {
-            Effect::Allow(_) => Want::True,
-            Effect::Hold | Effect::Deny => Want::NotFalse,
-        };
-        let mut goals: Vec<Rc<Goal<'p>>> = Vec::new();
-        goals.extend(
-            rule.matches
-                .iter()
-                .map(|clause| Rc::new(self.clause(clause, want))),
-        );
-        let unless = rule.unless.iter();
-        goals.extend(unless.map(|clause| Rc::new(self.clause(clause, want.negated()))));
+        let want = wanted(rule);
+        let mut goals = self.clauses(rule, None, want);
         goals.extend(rule.when.iter().map(|when| Rc::new(self.when(when, want))));
         if let (Effect::Allow(_), Some(expires_us)) = (&rule.effect, rule.expires_us()) {
             let id = self.space.id(&Key::Now);
             let meaning = Rc::new(Meaning::of_before(expires_us));
             goals.push(Rc::new(Goal::Fact(id, meaning, Want::True)));
         }
+        let touched: Vec<_> = self
+            .touched(rule)
+            .into_iter()
+            .map(|(_, goal)| goal)
+            .collect();
+        match rule.effect {
+            Effect::Allow(_) if touched.is_empty() => {}
+            Effect::Allow(_) => goals.push(Rc::new(Goal::Any(touched))),
+            Effect::Hold | Effect::Deny => goals.extend(touched),
+        }
+        Goal::All(goals)
+    }
+
+    /// For each kind that a rule speaks of: that there is an atom that it means.
+    pub(super) fn touched<'p>(&mut self, rule: &'p Rule) -> Vec<(Kind, Rc<Goal<'p>>)> {
+        let kinds: Vec<Kind> = rule.kinds().iter().collect();
+        let goals = kinds.into_iter().map(|kind| {
+            let mut goals = vec![self.present(kind)];
+            goals.extend(self.clauses(rule, Some(kind), wanted(rule)));
+            (kind, Rc::new(Goal::All(goals)))
+        });
+        goals.collect()
+    }
+
+    fn clauses<'p>(&mut self, rule: &Rule, kind: Option<Kind>, want: Want) -> Vec<Rc<Goal<'p>>> {
+        let meant = |clause: &&Clause| clause.fact.kind() == kind;
+        let matches = rule
+            .matches
+            .iter()
+            .filter(meant)
+            .map(|clause| (clause, want));
+        let unless = rule.unless.iter().filter(meant);
+        let all = matches.chain(unless.map(|clause| (clause, want.negated())));
+        all.map(|(clause, want)| Rc::new(self.clause(clause, want)))
+            .collect()
+    }
+
+    /// That there is an atom of a kind.
+    pub(super) fn present<'p>(&mut self, kind: Kind) -> Rc<Goal<'p>> {
+        let id = self.space.id(&Key::Atom(kind));
+        Rc::new(Goal::Fact(
+            id,
+            Rc::new(Meaning::of_presence(true)),
+            Want::True,
+        ))
+    }
+
+    /// That there is an atom of a kind that an allow must cover.
+    pub(super) fn must_be_covered<'p>(&mut self, kind: Kind) -> Goal<'p> {
+        let mut goals = vec![self.present(kind)];
+        let field = match kind {
+            Kind::Assignment => Some(("influence", "code", Want::True)),
+            Kind::Command => Some(("kind", "function", Want::NotTrue)),
+            Kind::Redirect
+            | Kind::Opaque
+            | Kind::Host
+            | Kind::Path
+            | Kind::Snippet
+            | Kind::Secret
+            | Kind::Unicode
+            | Kind::Encoding => None,
+        };
+        if let Some((name, text, want)) = field
+            && let Some(field) = kind.fields().iter().find(|field| field.name == name)
+        {
+            let id = self.space.id(&Key::Fact(FactPath::Atom(kind, field)));
+            goals.push(Rc::new(Goal::Fact(
+                id,
+                Rc::new(Meaning::of_text(text)),
+                want,
+            )));
+        }
         Goal::All(goals)
     }
 
     pub(super) fn clause<'p>(&mut self, clause: &Clause, want: Want) -> Goal<'p> {
         let id = self.space.id(&Key::Fact((*clause.fact).clone()));
-        Goal::Fact(id, Rc::new(Meaning::of_condition(&clause.condition)), want)
+        let meaning = match clause.fact.is_flags() {
+            true => Meaning::of_flags(&clause.condition),
+            false => Meaning::of_condition(&clause.condition),
+        };
+        Goal::Fact(id, Rc::new(meaning), want)
     }
 
     /// As deep as a `when`, which is bounded.
@@ -138,18 +203,74 @@ impl Goals<'_> {
         }
     }
 
-    /// That a call fits into what an allow offers.
-    pub(super) fn fits<'p>(&mut self, profile: &Profile, limits: &Limits) -> Goal<'p> {
-        let languages: Vec<Scalar> = profile
-            .languages()
-            .map(|(language, _)| Scalar::Text(language.to_owned()))
-            .collect();
-        let mut goals = vec![
+    /// That a profile can run the call, and is not another than the call asks for.
+    pub(super) fn runs<'p>(&mut self, profile: &Profile) -> Vec<Rc<Goal<'p>>> {
+        let scalars = |texts: Vec<&str>| -> Vec<Scalar> {
+            texts
+                .into_iter()
+                .map(|text| Scalar::Text(text.to_owned()))
+                .collect()
+        };
+        let languages = scalars(profile.languages().map(|(language, _)| language).collect());
+        let tools = scalars(profile.tools().map(|(tool, _)| tool).collect());
+        let code = Goal::All(vec![
+            self.tool(Meaning::of_text(CODE_TOOL), Want::True),
             self.argument(&["language"], Meaning::of_scalars(&languages)),
+        ]);
+        let other = Goal::All(vec![
+            self.tool(Meaning::of_text(CODE_TOOL), Want::NotTrue),
+            self.tool(Meaning::of_scalars(&tools), Want::True),
+        ]);
+        vec![
             self.argument(&["profile"], Meaning::of_absent_or(profile.name())),
+            Rc::new(Goal::Any(vec![Rc::new(code), Rc::new(other)])),
+        ]
+    }
+
+    /// What holds of every call that is not denied from the start: the tools whose schema asks for
+    /// a text have it, and shell commands and paths stand only in arguments that are such.
+    pub(super) fn always<'p>(&mut self) -> Vec<Rc<Goal<'p>>> {
+        let mut goals = self.schemas();
+        // Code that is no text is denied, so what is opaque comes from the other roles.
+        let read_by: [(Kind, &[Role]); 5] = [
+            (Kind::Command, &[Role::Shell]),
+            (Kind::Redirect, &[Role::Shell]),
+            (Kind::Assignment, &[Role::Shell]),
+            (Kind::Path, &[Role::Path]),
+            (Kind::Opaque, &[Role::Shell, Role::Path, Role::Url]),
         ];
-        goals.extend(self.asks_at_most(limits).into_iter().map(|(_, goal)| goal));
-        Goal::All(goals)
+        for (kind, roles) in read_by {
+            if self.space.find(&Key::Atom(kind)).is_some() {
+                let tools = self.space.tools_with(roles);
+                let tools: Vec<Scalar> = tools.into_iter().map(Scalar::Text).collect();
+                goals.push(Rc::new(Goal::Any(vec![
+                    Rc::new(self.present(kind).opposite()),
+                    self.tool(Meaning::of_scalars(&tools), Want::True),
+                ])));
+            }
+        }
+        goals
+    }
+
+    fn schemas<'p>(&mut self) -> Vec<Rc<Goal<'p>>> {
+        let asked = [
+            (COMMAND_TOOL, "command"),
+            ("read_file", "path"),
+            ("write_file", "path"),
+            ("list_files", "path"),
+        ];
+        let goals = asked.into_iter().map(|(tool, argument)| {
+            Rc::new(Goal::Any(vec![
+                self.tool(Meaning::of_text(tool), Want::NotTrue),
+                self.argument(&[argument], Meaning::of_any_text()),
+            ]))
+        });
+        goals.collect()
+    }
+
+    fn tool<'p>(&mut self, meaning: Meaning, want: Want) -> Rc<Goal<'p>> {
+        let id = self.space.id(&Key::Fact(FactPath::Tool));
+        Rc::new(Goal::Fact(id, Rc::new(meaning), want))
     }
 
     /// That a call stays within limits, for each of them that a call can reach.
@@ -186,6 +307,13 @@ impl Goals<'_> {
     fn argument<'p>(&mut self, keys: &[&str], meaning: Meaning) -> Rc<Goal<'p>> {
         let id = self.space.id(&argument(keys));
         Rc::new(Goal::Fact(id, Rc::new(meaning), Want::True))
+    }
+}
+
+fn wanted(rule: &Rule) -> Want {
+    match rule.effect {
+        Effect::Allow(_) => Want::True,
+        Effect::Hold | Effect::Deny => Want::NotFalse,
     }
 }
 

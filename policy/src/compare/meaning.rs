@@ -6,8 +6,10 @@
 
 use std::rc::Rc;
 
+use regex::Regex;
 use serde_json::Value;
 
+use super::addresses::Addresses;
 use super::domain::Kinds;
 use super::number::{Cut, Numbers};
 use super::texts::{Ask, AskKind};
@@ -93,6 +95,8 @@ pub(super) enum OfTexts {
     Always(Truth),
     /// True where it holds, false elsewhere.
     Ask(Rc<Ask>),
+    /// True where the first holds, false where the second does not, else unknown.
+    Between(Rc<Ask>, Rc<Ask>),
 }
 
 #[derive(Debug, Clone)]
@@ -132,6 +136,10 @@ impl Meaning {
                 number: OfNumbers::In(Numbers::between(*min, *max)),
                 ..Self::nothing()
             },
+            Condition::Cidr(ranges) => {
+                let inside = Ask::new(AskKind::Address(Addresses::of(ranges)));
+                Self::of_between(inside, Ask::new(AskKind::NoAddress))
+            }
             Condition::Exists(there) => Self::of_presence(*there),
             Condition::Any(inner) => Self {
                 array: OfArrays::Any(Rc::new(Self::of_condition(inner))),
@@ -141,6 +149,65 @@ impl Meaning {
                 array: OfArrays::All(Rc::new(Self::of_condition(inner))),
                 ..Self::nothing()
             },
+        }
+    }
+
+    /// True where `certain` holds, unknown where only `perhaps` does.
+    fn of_between(certain: Rc<Ask>, perhaps: Rc<Ask>) -> Self {
+        let possible = Ask::new(AskKind::Either(vec![Rc::clone(&certain), perhaps]));
+        Self {
+            text: OfTexts::Between(certain, possible),
+            ..Self::nothing()
+        }
+    }
+
+    /// Of a condition on a list of options: an option may be written shorter than it is, so one
+    /// that begins as what is asked for is neither there nor not there.
+    pub(super) fn of_flags(condition: &Condition) -> Self {
+        match condition {
+            Condition::Any(inner) => Self {
+                array: OfArrays::Any(Rc::new(Self::of_flag(inner))),
+                ..Self::nothing()
+            },
+            Condition::All(inner) => Self {
+                array: OfArrays::All(Rc::new(Self::of_flag(inner))),
+                ..Self::nothing()
+            },
+            other => Self::of_condition(other),
+        }
+    }
+
+    fn of_flag(condition: &Condition) -> Self {
+        let meaning = Self::of_condition(condition);
+        let shorter = match condition {
+            Condition::AnyOf(values) => {
+                let texts = values.as_slice().iter().filter_map(Scalar::as_text);
+                Ask::one_of(texts.flat_map(|text| long_beginnings(text, text.len())))
+            }
+            Condition::Prefix(text) => {
+                Ask::one_of(long_beginnings(text, text.len().saturating_add(1)))
+            }
+            Condition::Suffix(_)
+            | Condition::Contains(_)
+            | Condition::Glob(_)
+            | Condition::Regex(_) => long_flags(),
+            Condition::Cidr(_)
+            | Condition::Range { .. }
+            | Condition::Exists(_)
+            | Condition::Any(_)
+            | Condition::All(_) => return meaning,
+        };
+        let between = |texts: &OfTexts| match texts {
+            OfTexts::Ask(certain) => {
+                let either = vec![Rc::clone(certain), Rc::clone(&shorter)];
+                OfTexts::Between(Rc::clone(certain), Ask::new(AskKind::Either(either)))
+            }
+            other => other.clone(),
+        };
+        Self {
+            text: between(&meaning.text),
+            long_text: between(&meaning.long_text),
+            ..meaning
         }
     }
 
@@ -270,6 +337,20 @@ impl Meaning {
         }
     }
 
+    /// Exactly this text.
+    pub(super) fn of_text(text: &str) -> Self {
+        Self::of_scalars(&[Scalar::Text(text.to_owned())])
+    }
+
+    /// Any text.
+    pub(super) fn of_any_text() -> Self {
+        Self {
+            text: OfTexts::Always(Truth::True),
+            long_text: OfTexts::Always(Truth::True),
+            ..Self::nothing()
+        }
+    }
+
     /// Absent, or a number up to this.
     pub(super) fn of_absent_or_at_most(most: u64) -> Self {
         let most = Num::Int(i128::from(most));
@@ -354,6 +435,9 @@ impl OfTexts {
         match self {
             Self::Always(truth) => *truth,
             Self::Ask(ask) => Truth::of(ask.holds(text)),
+            Self::Between(certain, _) if certain.holds(text) => Truth::True,
+            Self::Between(_, possible) if possible.holds(text) => Truth::Unknown,
+            Self::Between(_, _) => Truth::False,
         }
     }
 }
@@ -369,6 +453,20 @@ impl OfArrays {
             Self::All(inner) => Truth::all(items.iter().map(|item| each(inner, item))),
         }
     }
+}
+
+/// What a long option may be cut to, shorter than `end` bytes.
+fn long_beginnings(text: &str, end: usize) -> impl Iterator<Item = String> {
+    let ends = (3..end.min(text.len().saturating_add(1))).filter_map(|end| text.get(..end));
+    let long = ends.filter(|beginning| beginning.starts_with("--"));
+    long.map(str::to_owned)
+}
+
+/// Every long option: two dashes and something after them.
+fn long_flags() -> Rc<Ask> {
+    let dashes = || AskKind::Prefix("--".to_owned());
+    let long = Regex::new(r"(?s)\A--.").map_or_else(|_| dashes(), AskKind::Regex);
+    Ask::new(long)
 }
 
 /// Whether a comparison is the negation of what [`Meaning::of_comparison`] gives for it.

@@ -16,6 +16,7 @@ use super::side::{Ruled, Side};
 use super::space::{Model, Region, Space};
 use super::texts::Found;
 use crate::decide::{Judgement, Ruling, judge};
+use crate::profile::Profile;
 use crate::verdict::Verdict;
 
 /// Regions looked into for one question. One rule among a thousand takes some dozen.
@@ -34,6 +35,8 @@ const MAX_GUESSES: usize = 2;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Target {
     Allow,
+    /// Allow, in this of the policy's places.
+    Place(usize),
     /// Allow, with what this rule offers.
     Offer(usize),
     Hold,
@@ -113,7 +116,8 @@ impl Search<'_> {
                 false => Step::Unsure(Why::Unconfirmed),
             };
         }
-        if goals.is_empty() {
+        // Before all else: a way that only adds a question about two facts leads nowhere.
+        if !tests.is_empty() {
             return self.guess(node, &tests, &model);
         }
         let splits = goals.iter().take(MAX_COMPARED).map(|goal| ways(node, goal));
@@ -156,7 +160,7 @@ impl Search<'_> {
     /// the region, so the search is no proof any more.
     fn guess<'p>(&self, node: &Node<'p>, tests: &[Rc<Goal<'p>>], model: &Model) -> Step<'p> {
         let mut parts = Vec::new();
-        for goal in tests.iter().filter(|_| node.guesses < MAX_GUESSES) {
+        for goal in tests.iter().take(1).filter(|_| node.guesses < MAX_GUESSES) {
             let Goal::Test(test, _) = &**goal else {
                 continue;
             };
@@ -176,6 +180,18 @@ impl Search<'_> {
     }
 }
 
+/// The profile that a call is to be allowed in.
+fn wanted_place<'p>(side: &Side<'p>, target: Target) -> Option<&'p Profile> {
+    match target {
+        Target::Place(place) => side.places.get(place).map(|place| place.profile),
+        Target::Offer(rule) => {
+            let offer = side.rules.get(rule).and_then(|ruled| ruled.offer);
+            offer.map(|offer| offer.profile)
+        }
+        Target::Allow | Target::Hold | Target::Deny => None,
+    }
+}
+
 /// Whether every side says what it should of a model.
 fn reached(question: &Question<'_, '_>, model: &Model) -> bool {
     question.sides.iter().all(|(side, target)| {
@@ -184,9 +200,9 @@ fn reached(question: &Question<'_, '_>, model: &Model) -> bool {
             (Target::Deny, Ruling::Deny)
             | (Target::Hold, Ruling::Hold)
             | (Target::Allow, Ruling::Allow(_)) => true,
-            (Target::Offer(rule), Ruling::Allow(grant)) => {
-                let offer = side.rules.get(*rule).and_then(|ruled| ruled.offer);
-                offer.is_some_and(|offer| offer.profile.digest() == grant.profile().digest())
+            (Target::Place(_) | Target::Offer(_), Ruling::Allow(grant)) => {
+                let wanted = wanted_place(side, *target);
+                wanted.is_some_and(|profile| profile.rank() == grant.profile().rank())
             }
             (_, Ruling::Deny | Ruling::Hold | Ruling::Allow(_)) => false,
         }
@@ -259,7 +275,7 @@ impl<'p> Asked<'_, 'p> {
     fn violated(&self) -> Vec<Goal<'p>> {
         match self.target {
             Target::Deny => self.not_denied(),
-            Target::Allow | Target::Offer(_) => {
+            Target::Allow | Target::Place(_) | Target::Offer(_) => {
                 let strict = self.stay_out(Verdict::Deny);
                 let strict = strict.chain(self.stay_out(Verdict::Hold));
                 let strict: Vec<Goal<'p>> = strict.collect();
@@ -291,8 +307,8 @@ impl<'p> Asked<'_, 'p> {
         self.hits(effect).map(|ruled| (*ruled.stays_out).clone())
     }
 
-    /// The call is allowed or held: for each allow that carries it, a deny takes effect, or the
-    /// allow does not, or the call does not fit, or a hold lowers the limits below what it asks.
+    /// The call is allowed or held: for each profile that carries it, a deny takes effect, or the
+    /// profile does not carry it, or a hold lowers the limits below what it asks.
     fn not_denied(&self) -> Vec<Goal<'p>> {
         match self.judgement.ruling {
             Ruling::Deny => return Vec::new(),
@@ -301,25 +317,21 @@ impl<'p> Asked<'_, 'p> {
         // A deny of both policies does not tell them apart.
         let denies = self.side.of(Verdict::Deny);
         let denies = denies.filter(|(_, deny)| deny.changed || self.other.is_none());
-        let denies: Vec<_> = denies.map(|(_, deny)| Rc::clone(&deny.enters)).collect();
-        let holds = self.side.of(Verdict::Hold).flat_map(|(_, hold)| {
-            let exceeds = hold.within.iter().map(|(_, within)| {
-                Rc::new(Goal::All(vec![
-                    Rc::clone(&hold.enters),
-                    Rc::new(within.opposite()),
-                ]))
-            });
-            exceeds.collect::<Vec<_>>()
-        });
-        let holds: Vec<_> = holds.collect();
+        let mut strict: Vec<_> = denies.map(|(_, deny)| Rc::clone(&deny.enters)).collect();
+        for (_, hold) in self.side.of(Verdict::Hold) {
+            strict.extend(hold.within.iter().map(|(_, within)| {
+                let exceeds = Rc::new(within.opposite());
+                Rc::new(Goal::All(vec![Rc::clone(&hold.enters), exceeds]))
+            }));
+        }
         let carrying = self
-            .hits(Verdict::Allow)
-            .filter(|allow| self.holds(&allow.fits));
-        let ways = carrying.map(|allow| {
-            let mut ways = denies.clone();
-            ways.push(Rc::clone(&allow.stays_out));
-            ways.push(Rc::clone(&allow.misfits));
-            ways.extend(holds.iter().cloned());
+            .side
+            .places
+            .iter()
+            .filter(|place| self.holds(&place.carries));
+        let ways = carrying.map(|place| {
+            let mut ways = strict.clone();
+            ways.push(Rc::clone(&place.fails));
             Goal::Any(flat(ways))
         });
         ways.collect()
@@ -327,36 +339,61 @@ impl<'p> Asked<'_, 'p> {
 
     /// Nothing stricter takes effect.
     fn not_granted(&self) -> Vec<Goal<'p>> {
-        match (&self.judgement.ruling, self.target) {
-            (Ruling::Allow(_), Target::Offer(wanted)) => self.lower_offers(wanted),
-            (Ruling::Allow(_), _) => Vec::new(),
-            (Ruling::Hold | Ruling::Deny, _) => vec![self.some_allow()],
+        let wanted = wanted_place(self.side, self.target);
+        match (&self.judgement.ruling, wanted) {
+            (Ruling::Hold | Ruling::Deny, None) => vec![self.carried()],
+            (Ruling::Hold | Ruling::Deny, Some(wanted)) => self.carried_by(wanted),
+            (Ruling::Allow(_), None) => Vec::new(),
+            (Ruling::Allow(grant), Some(wanted)) if grant.profile().rank() < wanted.rank() => {
+                let lower = self.side.place(grant.profile());
+                lower
+                    .map(|place| (*place.fails).clone())
+                    .into_iter()
+                    .collect()
+            }
+            (Ruling::Allow(grant), Some(wanted)) if grant.profile().rank() > wanted.rank() => {
+                self.carried_by(wanted)
+            }
+            (Ruling::Allow(_), Some(_)) => self.lower_offers(),
         }
     }
 
-    /// Each offer that is taken before the wanted one must not be there.
-    fn lower_offers(&self, wanted: usize) -> Vec<Goal<'p>> {
+    /// Each offer in the profile that is taken before the wanted one must not be there, if no atom
+    /// decides which allows count. Where one does, the grants are compared as they are.
+    fn lower_offers(&self) -> Vec<Goal<'p>> {
+        let Target::Offer(wanted) = self.target else {
+            return Vec::new();
+        };
+        if self.model.facts.to_cover().next().is_some() {
+            return Vec::new();
+        }
         let wanted = self.side.rules.get(wanted).and_then(|ruled| ruled.offer);
         let order = wanted.map(|offer| offer.order());
         let lower = self.hits(Verdict::Allow).filter(|allow| {
-            let before = allow.offer.map(|offer| offer.order()) < order;
-            before && self.holds(&allow.fits)
+            let offer = allow.offer.map(|offer| offer.order());
+            let same_place = offer.map(|(rank, _)| rank) == order.map(|(rank, _)| rank);
+            same_place && offer < order && self.holds(&allow.suffices)
         });
         let ways = lower.map(|allow| {
-            let ways = vec![Rc::clone(&allow.stays_out), Rc::clone(&allow.misfits)];
+            let mut ways = vec![Rc::new(allow.carries().opposite())];
+            ways.extend(self.side.to_cover.iter().cloned());
             Goal::Any(flat(ways))
         });
         ways.collect()
     }
 
-    fn some_allow(&self) -> Goal<'p> {
-        let allows = self.side.of(Verdict::Allow).map(|(_, allow)| {
-            Rc::new(Goal::All(vec![
-                Rc::clone(&allow.enters),
-                Rc::clone(&allow.fits),
-            ]))
-        });
-        Goal::Any(allows.collect())
+    /// Some profile carries the call.
+    fn carried(&self) -> Goal<'p> {
+        let places = self.side.places.iter();
+        Goal::Any(places.map(|place| Rc::clone(&place.carries)).collect())
+    }
+
+    fn carried_by(&self, profile: &Profile) -> Vec<Goal<'p>> {
+        let place = self.side.place(profile);
+        place
+            .map(|place| (*place.carries).clone())
+            .into_iter()
+            .collect()
     }
 
     /// No deny takes effect, and yet the call is not held.
@@ -373,20 +410,21 @@ impl<'p> Asked<'_, 'p> {
 
     /// A hold of both policies does not help where the other is to allow.
     fn some_hold(&self) -> Goal<'p> {
-        let other_allows = matches!(self.other, Some(Target::Allow | Target::Offer(_)));
+        let other_allows = match self.other {
+            Some(Target::Allow | Target::Place(_) | Target::Offer(_)) => true,
+            Some(Target::Hold | Target::Deny) | None => false,
+        };
         let holds = self.side.of(Verdict::Hold);
         let holds = holds.filter(|(_, hold)| hold.changed || !other_allows);
         Goal::Any(holds.map(|(_, hold)| Rc::clone(&hold.enters)).collect())
     }
 
-    /// Nothing denies the call, and yet it does not fit: there is no allow that it would fit by
-    /// itself, or the holds lower the limits below what it asks.
+    /// Nothing denies the call, and yet it is not carried: by no profile of itself, or because the
+    /// holds lower the limits below what it asks.
     fn not_carried(&self) -> Vec<Goal<'p>> {
-        if !self
-            .hits(Verdict::Allow)
-            .any(|allow| self.holds(&allow.fits))
-        {
-            return vec![self.some_allow()];
+        let carried = self.carried();
+        if !self.holds(&carried) {
+            return vec![carried];
         }
         let holds = self.hits(Verdict::Hold).filter(|hold| {
             let mut within = hold.within.iter();

@@ -2,7 +2,7 @@
 //!
 //! Shadow rules are left out, they change no verdict. Cannot fail.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
 use serde_json::{Value, json};
@@ -12,6 +12,7 @@ use super::space::Space;
 use crate::condition::Clause;
 use crate::decide::{Judgement, RuleHit};
 use crate::digest::hex;
+use crate::facts::Kind;
 use crate::file::Mode;
 use crate::policy::Policy;
 use crate::profile::{Limits, Profile};
@@ -22,7 +23,19 @@ use crate::verdict::Verdict;
 pub(super) struct Side<'p> {
     pub(super) policy: &'p Policy,
     pub(super) rules: Vec<Ruled<'p>>,
+    /// By rank, the one with least authority first.
+    pub(super) places: Vec<Place<'p>>,
+    /// For each kind of atom: that there is one that an allow must cover.
+    pub(super) to_cover: Vec<Rc<Goal<'p>>>,
     by_id: HashMap<&'p str, usize>,
+}
+
+/// A profile that some allow runs calls in.
+pub(super) struct Place<'p> {
+    pub(super) profile: &'p Profile,
+    /// That the call fits into it and its allows cover all of the call.
+    pub(super) carries: Rc<Goal<'p>>,
+    pub(super) fails: Rc<Goal<'p>>,
 }
 
 /// A rule, as goals.
@@ -32,9 +45,10 @@ pub(super) struct Ruled<'p> {
     pub(super) changed: bool,
     pub(super) enters: Rc<Goal<'p>>,
     pub(super) stays_out: Rc<Goal<'p>>,
-    /// Of an allow: that the call fits into its offer.
-    pub(super) fits: Rc<Goal<'p>>,
-    pub(super) misfits: Rc<Goal<'p>>,
+    /// Of an allow: that the call asks for no more than it gives.
+    pub(super) suffices: Rc<Goal<'p>>,
+    /// Of an allow: for each kind of atom that it speaks of, that it covers the one there is.
+    pub(super) covers: Vec<(Kind, Rc<Goal<'p>>)>,
     /// Of a hold with obligations: that the call stays within each.
     pub(super) within: Vec<(&'static str, Rc<Goal<'p>>)>,
     /// Of an allow.
@@ -49,7 +63,7 @@ pub(super) struct Offer<'p> {
 }
 
 impl Offer<'_> {
-    /// The lowest that fits is taken.
+    /// The lowest that suffices is taken.
     pub(super) fn order(&self) -> (u32, Limits) {
         (self.profile.rank(), self.limits)
     }
@@ -89,21 +103,59 @@ fn deed(rule: &Rule) -> String {
     .to_string()
 }
 
+/// What rules do beside their verdicts, by what they do: labels and redaction.
+pub(super) fn by_the_way(policy: &Policy) -> BTreeSet<String> {
+    let rules = counting(policy).filter(|rule| !rule.taint.is_empty() || !rule.redact.is_empty());
+    let texts = rules.map(|rule| {
+        let mut labels: Vec<&str> = rule.taint.iter().map(|label| &**label).collect();
+        labels.sort_unstable();
+        format!("{} {labels:?} {:?}", deed(rule), rule.redact.meaning())
+    });
+    texts.collect()
+}
+
+/// The kinds of atoms that rules of a policy speak of.
+pub(super) fn kinds(policy: &Policy) -> BTreeSet<Kind> {
+    counting(policy)
+        .flat_map(|rule| rule.kinds().iter().collect::<Vec<_>>())
+        .collect()
+}
+
 impl<'p> Side<'p> {
-    pub(super) fn new(space: &mut Space, policy: &'p Policy, others: &BTreeSet<String>) -> Self {
+    /// `kinds` are those that a rule of any of the policies speaks of.
+    pub(super) fn new(
+        space: &mut Space,
+        policy: &'p Policy,
+        others: &BTreeSet<String>,
+        kinds: &BTreeSet<Kind>,
+    ) -> Self {
         let mut goals = Goals { space };
         let rules: Vec<Ruled<'p>> = counting(policy)
             .map(|rule| Ruled::new(&mut goals, rule, !others.contains(&deed(rule))))
             .collect();
+        let numbered = rules.iter().enumerate();
+        let covered: Vec<Kind> = kinds
+            .iter()
+            .copied()
+            .filter(|kind| kind.is_covered())
+            .collect();
+        let to_cover = covered
+            .iter()
+            .map(|kind| Rc::new(goals.must_be_covered(*kind)));
+        let to_cover: Vec<_> = to_cover.collect();
         Self {
             policy,
-            by_id: rules
-                .iter()
-                .enumerate()
-                .map(|(at, ruled)| (ruled.rule.id(), at))
-                .collect(),
+            by_id: numbered.map(|(at, ruled)| (ruled.rule.id(), at)).collect(),
+            places: places(&mut goals, &rules, &covered, &to_cover),
+            to_cover,
             rules,
         }
+    }
+
+    /// The place that is this profile.
+    pub(super) fn place(&self, profile: &Profile) -> Option<&Place<'p>> {
+        let mut places = self.places.iter();
+        places.find(|place| place.profile.rank() == profile.rank())
     }
 
     /// The rules with an effect.
@@ -133,23 +185,76 @@ impl<'p> Ruled<'p> {
             profile,
             limits: profile.limits().lowered(&rule.ceiling),
         });
-        let fits = match offer {
-            Some(offer) => goals.fits(offer.profile, &offer.limits),
-            None => Goal::never(),
-        };
-        let within = match rule.effect {
-            Effect::Hold => goals.asks_at_most(&rule.ceiling),
-            Effect::Allow(_) | Effect::Deny => Vec::new(),
+        let asks = |goals: &mut Goals<'_>, limits: &Limits| goals.asks_at_most(limits);
+        let suffices = offer.map_or_else(Vec::new, |offer| asks(goals, &offer.limits));
+        let (covers, within) = match rule.effect {
+            Effect::Allow(_) => (goals.touched(rule), Vec::new()),
+            Effect::Hold => (Vec::new(), asks(goals, &rule.ceiling)),
+            Effect::Deny => (Vec::new(), Vec::new()),
         };
         Self {
             rule,
             changed,
             stays_out: Rc::new(enters.opposite()),
             enters: Rc::new(enters),
-            misfits: Rc::new(fits.opposite()),
-            fits: Rc::new(fits),
+            suffices: Rc::new(Goal::All(
+                suffices.into_iter().map(|(_, goal)| goal).collect(),
+            )),
+            covers,
             within,
             offer,
         }
     }
+
+    /// That an allow takes effect and gives what the call asks for.
+    pub(super) fn carries(&self) -> Rc<Goal<'p>> {
+        let both = vec![Rc::clone(&self.enters), Rc::clone(&self.suffices)];
+        Rc::new(Goal::All(both))
+    }
+
+    /// That it also covers the atom of a kind; none if it speaks of no such atoms.
+    fn carries_atom(&self, kind: Kind) -> Option<Rc<Goal<'p>>> {
+        let (_, covers) = self.covers.iter().find(|(covered, _)| *covered == kind)?;
+        let all = vec![
+            Rc::clone(&self.enters),
+            Rc::clone(&self.suffices),
+            Rc::clone(covers),
+        ];
+        Some(Rc::new(Goal::All(all)))
+    }
+}
+
+/// As [`crate::grant::resolve`]: a profile carries a call if it runs it, and for each atom that
+/// must be covered an allow in it does; without such atoms, if some allow in it takes effect.
+fn places<'p>(
+    goals: &mut Goals<'_>,
+    rules: &[Ruled<'p>],
+    covered: &[Kind],
+    to_cover: &[Rc<Goal<'p>>],
+) -> Vec<Place<'p>> {
+    let mut by_rank: BTreeMap<u32, Vec<&Ruled<'p>>> = BTreeMap::new();
+    for ruled in rules {
+        if let Some(offer) = ruled.offer {
+            by_rank.entry(offer.profile.rank()).or_default().push(ruled);
+        }
+    }
+    let places = by_rank.into_values().filter_map(|allows| {
+        let profile = allows.first()?.offer?.profile;
+        let mut all = goals.runs(profile);
+        let mut carried = to_cover.to_vec();
+        carried.extend(allows.iter().map(|allow| allow.carries()));
+        all.push(Rc::new(Goal::Any(carried)));
+        for (kind, to_cover) in covered.iter().zip(to_cover) {
+            let mut ways = vec![Rc::new(to_cover.opposite())];
+            ways.extend(allows.iter().filter_map(|allow| allow.carries_atom(*kind)));
+            all.push(Rc::new(Goal::Any(ways)));
+        }
+        let carries = Goal::All(all);
+        Some(Place {
+            profile,
+            fails: Rc::new(carries.opposite()),
+            carries: Rc::new(carries),
+        })
+    });
+    places.collect()
 }

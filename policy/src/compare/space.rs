@@ -20,13 +20,19 @@ use serde_json::{Map, Value};
 
 use super::Why;
 use super::domain::{Domain, Kinds, Picked};
-use super::meaning::{Meaning, Want};
+use super::meaning::{Meaning, OfTexts, Want};
 use super::texts::{Ask, AskKind, Found};
 use super::world;
+use crate::budget::Used;
 use crate::call::ToolCall;
+use crate::condition::Truth;
 use crate::context::{Context, Scene, SessionPart, TimePart};
-use crate::fact::{Fact, FactPath};
+use crate::fact::{Fact, FactPath, of_field};
+use crate::facts::{Facts, Field, FieldType, Kind, Reading};
 use crate::grant::CODE_TOOL;
+use crate::policy::Policy;
+use crate::rule::Rule;
+use crate::tool::Role;
 
 /// The place of a fact in a space.
 pub(super) type FactId = usize;
@@ -37,10 +43,16 @@ pub(super) enum Key {
     Fact(FactPath),
     /// The time in microseconds, by which rules expire; blocked when it is not known.
     Now,
+    /// An atom of a kind: an object, or absent.
+    Atom(Kind),
 }
 
 /// The facts of several policies.
 pub(super) struct Space {
+    /// The tools that some profile runs, and what their arguments are.
+    tools: BTreeMap<String, Vec<Role>>,
+    /// The ids of all budgets: a witness has used nothing of them.
+    budgets: Vec<String>,
     keys: Vec<Key>,
     ids: BTreeMap<Key, FactId>,
     tree: Node,
@@ -59,19 +71,18 @@ pub(super) struct Region {
     cut: BTreeMap<FactId, Rc<Domain>>,
 }
 
-/// One call in one world.
-#[derive(Debug, Clone)]
+/// One call in one world, and what would be read out of it. The call itself need not have these
+/// facts: see [`super::realise`].
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Model {
     pub(super) call: ToolCall,
+    pub(super) facts: Facts,
     pub(super) context: Context,
 }
 
 impl Model {
     pub(super) fn scene(&self) -> Scene<'_> {
-        Scene {
-            call: &self.call,
-            context: &self.context,
-        }
+        Scene::new(&self.call, &self.facts, &self.context)
     }
 }
 
@@ -82,9 +93,26 @@ pub(super) fn argument(keys: &[&str]) -> Key {
 }
 
 impl Space {
-    pub(super) fn new() -> Self {
+    /// The space of what these policies can run.
+    pub(super) fn new(policies: &[&Policy]) -> Self {
+        let runs = policies
+            .iter()
+            .flat_map(|policy| policy.rules().filter_map(Rule::run));
+        let tools = runs.flat_map(|profile| profile.tools().map(|(tool, _)| tool.to_owned()));
+        let tools = tools.chain(std::iter::once(CODE_TOOL.to_owned()));
+        let roles = |tool: &str| -> Vec<Role> {
+            let known = policies
+                .iter()
+                .filter_map(|policy| policy.tools().get(tool));
+            known
+                .flat_map(|tool| tool.roles().map(|(_, role)| role))
+                .collect()
+        };
+        let budgets = policies.iter().flat_map(|policy| policy.budgets());
         let root = Key::Fact(FactPath::Arguments(Vec::new()));
         let mut space = Self {
+            tools: tools.map(|tool| (tool.clone(), roles(&tool))).collect(),
+            budgets: budgets.map(|budget| budget.id().to_owned()).collect(),
             keys: vec![root.clone()],
             ids: BTreeMap::from([(root, 0)]),
             tree: Node {
@@ -119,6 +147,26 @@ impl Space {
         self.ids.get(key).copied()
     }
 
+    /// The tools that take an argument of one of these roles.
+    pub(super) fn tools_with(&self, wanted: &[Role]) -> Vec<String> {
+        let takes = |roles: &Vec<Role>| roles.iter().any(|role| wanted.contains(role));
+        let tools = self.tools.iter().filter(|(_, roles)| takes(roles));
+        tools.map(|(tool, _)| tool.clone()).collect()
+    }
+
+    /// The parts of the session's state that rules name.
+    pub(super) fn session_parts(&self) -> Vec<(SessionPart, FactId)> {
+        let parts = self
+            .keys
+            .iter()
+            .enumerate()
+            .filter_map(|(id, key)| match key {
+                Key::Fact(FactPath::SessionState(part)) => Some((part.clone(), id)),
+                Key::Fact(_) | Key::Now | Key::Atom(_) => None,
+            });
+        parts.collect()
+    }
+
     fn add(&mut self, key: Key) -> FactId {
         let id = self.keys.len();
         self.keys.push(key.clone());
@@ -143,7 +191,13 @@ impl Space {
     /// The fact of an id, in one call.
     pub(super) fn fact<'a>(&'a self, id: FactId, scene: Scene<'a>) -> Fact<'a> {
         match self.keys.get(id) {
+            Some(Key::Fact(FactPath::Atom(kind, field))) => {
+                let atom = scene.facts.atoms(*kind).first();
+                let find = |atom| FactPath::Atom(*kind, field).find(scene.at(*kind, atom));
+                atom.map_or(Fact::Blocked, find)
+            }
             Some(Key::Fact(path)) => path.find(scene),
+            Some(Key::Atom(kind)) => of_field(scene.facts.atoms(*kind).first()),
             Some(Key::Now) => scene.context.now_us.map_or(Fact::Blocked, |now_us| {
                 Fact::Number(crate::condition::Num::Int(i128::from(now_us)))
             }),
@@ -153,7 +207,7 @@ impl Space {
 
     /// All calls that some sandbox could run.
     pub(super) fn whole(&self) -> Region {
-        let domains = self.keys.iter().map(|key| Rc::new(whole_domain(key)));
+        let domains = self.keys.iter().map(|key| Rc::new(self.whole_domain(key)));
         Region {
             whole: Rc::new(domains.collect()),
             cut: BTreeMap::new(),
@@ -177,18 +231,83 @@ impl Space {
             Found::Nothing => return Found::Nothing,
             Found::Unsure(why) => return Found::Unsure(why),
         };
-        let tool = self.text(region, FactPath::Tool);
-        if tool != Found::One(CODE_TOOL.to_owned()) {
-            return tool.map(|_| ()).and_nothing();
-        }
-        let session = world.session.as_deref();
-        match ToolCall::new(CODE_TOOL, arguments, &principal, session) {
+        let tool = match self.text(region, FactPath::Tool) {
+            Found::One(text) => text,
+            Found::Nothing => return Found::Nothing,
+            Found::Unsure(why) => return Found::Unsure(why),
+        };
+        let facts = match self.facts(region) {
+            Found::One(facts) => facts,
+            Found::Nothing => return Found::Nothing,
+            Found::Unsure(why) => return Found::Unsure(why),
+        };
+        let mut context = world.context;
+        let unused = self.budgets.iter().map(|id| (id.clone(), Used::default()));
+        context.budgets = unused.collect();
+        match ToolCall::new(&tool, arguments, &principal, world.session.as_deref()) {
             Ok(call) => Found::One(Model {
                 call,
-                context: world.context,
+                facts,
+                context,
             }),
             Err(_) => Found::Unsure(Why::Call),
         }
+    }
+
+    /// At most one atom of each kind, and what the rules ask of the readings.
+    fn facts(&self, region: &Region) -> Found<Facts> {
+        let mut atoms = Vec::new();
+        for kind in Kind::ALL {
+            let there = self.find(&Key::Atom(kind)).and_then(|id| region.domain(id));
+            match there.map(|domain| domain.pick(Kinds::ALL)) {
+                None | Some(Found::One(Picked::Absent)) => continue,
+                Some(Found::One(Picked::Value(_))) => {}
+                Some(Found::One(Picked::Blocked) | Found::Nothing) => return Found::Nothing,
+                Some(Found::Unsure(why)) => return Found::Unsure(why),
+            }
+            let path = |field| FactPath::Atom(kind, field);
+            match self.object(region, kind.fields(), path) {
+                Found::One(atom) => atoms.push((kind, Value::Object(atom))),
+                Found::Nothing => return Found::Nothing,
+                Found::Unsure(why) => return Found::Unsure(why),
+            }
+        }
+        let mut readings = Vec::new();
+        for reading in Reading::ALL {
+            let path = |field| FactPath::Reading(reading, field);
+            match self.object(region, reading.fields(), path) {
+                Found::One(group) if group.is_empty() => {}
+                Found::One(group) => readings.push((reading, Value::Object(group))),
+                Found::Nothing => return Found::Nothing,
+                Found::Unsure(why) => return Found::Unsure(why),
+            }
+        }
+        Found::One(Facts::made_of(atoms, readings))
+    }
+
+    /// The fields that some rule asks for.
+    fn object(
+        &self,
+        region: &Region,
+        fields: &'static [Field],
+        path: impl Fn(&'static Field) -> FactPath,
+    ) -> Found<Map<String, Value>> {
+        let mut map = Map::new();
+        for field in fields {
+            let domain = self.find(&Key::Fact(path(field)));
+            match domain
+                .and_then(|id| region.domain(id))
+                .map(|domain| domain.pick(Kinds::ALL))
+            {
+                None | Some(Found::One(Picked::Absent)) => {}
+                Some(Found::One(Picked::Value(value))) => {
+                    map.insert(field.name.to_owned(), value);
+                }
+                Some(Found::One(Picked::Blocked) | Found::Nothing) => return Found::Nothing,
+                Some(Found::Unsure(why)) => return Found::Unsure(why),
+            }
+        }
+        Found::One(map)
     }
 
     fn text(&self, region: &Region, path: FactPath) -> Found<String> {
@@ -203,47 +322,51 @@ impl Space {
     }
 }
 
-impl Found<()> {
-    /// For what is empty or unsure, and cannot be used if it is neither.
-    fn and_nothing<T>(self) -> Found<T> {
-        match self {
-            Self::One(()) | Self::Nothing => Found::Nothing,
-            Self::Unsure(why) => Found::Unsure(why),
+impl Space {
+    /// What a fact can be in a call that some sandbox could run.
+    fn whole_domain(&self, key: &Key) -> Domain {
+        match key {
+            Key::Now => Domain::integers(Kinds::NUMBER.or(Kinds::BLOCKED), 0, u64::MAX.into()),
+            Key::Atom(_) => Domain::of(Kinds::ABSENT.or(Kinds::OBJECT)),
+            Key::Fact(FactPath::Tool) => {
+                of_ask(Kinds::NONE, Ask::one_of(self.tools.keys().cloned()))
+            }
+            Key::Fact(FactPath::Principal) => of_ask(Kinds::NONE, Ask::new(AskKind::Name)),
+            Key::Fact(FactPath::Session) => of_ask(Kinds::ABSENT, Ask::new(AskKind::Name)),
+            Key::Fact(FactPath::Arguments(keys)) => whole_argument(keys),
+            Key::Fact(FactPath::Time(part)) => whole_time(*part),
+            Key::Fact(FactPath::SessionState(_)) => {
+                let kinds = Kinds::NUMBER.or(Kinds::BLOCKED).or(Kinds::ABSENT);
+                Domain::integers(kinds, 0, u64::MAX.into())
+            }
+            Key::Fact(FactPath::Atom(_, field) | FactPath::Reading(_, field)) => whole_field(field),
         }
     }
 }
 
-/// What a fact can be in a call that some sandbox could run.
-fn whole_domain(key: &Key) -> Domain {
-    let of_ask = |kinds: Kinds, ask: Rc<Ask>| {
-        let text = Domain::of(kinds.or(Kinds::TEXT));
-        let meaning = Meaning {
-            absent: crate::condition::Truth::True,
-            blocked: crate::condition::Truth::True,
-            text: super::meaning::OfTexts::Ask(ask),
-            ..Meaning::of_scalars(&[])
-        };
-        text.cut(&meaning, Want::True)
-            .unwrap_or_else(|| Domain::of(Kinds::NONE))
+/// Texts for which a question holds, or something of other kinds.
+fn of_ask(kinds: Kinds, ask: Rc<Ask>) -> Domain {
+    let meaning = Meaning {
+        absent: Truth::True,
+        blocked: Truth::True,
+        text: OfTexts::Ask(ask),
+        ..Meaning::of_scalars(&[])
     };
-    match key {
-        Key::Now => Domain::integers(Kinds::NUMBER.or(Kinds::BLOCKED), 0, u64::MAX.into()),
-        Key::Fact(FactPath::Tool) => of_ask(
-            Kinds::NONE,
-            Ask::one_of(std::iter::once(CODE_TOOL.to_owned())),
-        ),
-        Key::Fact(FactPath::Principal) => of_ask(Kinds::NONE, Ask::new(AskKind::Name)),
-        Key::Fact(FactPath::Session) => of_ask(Kinds::ABSENT, Ask::new(AskKind::Name)),
-        Key::Fact(FactPath::Arguments(keys)) => whole_argument(keys),
-        Key::Fact(FactPath::Time(part)) => whole_time(*part, of_ask),
-        Key::Fact(FactPath::SessionState(part)) => {
-            let kinds = Kinds::NUMBER.or(Kinds::BLOCKED).or(Kinds::ABSENT);
-            match part {
-                SessionPart::Calls | SessionPart::AgeSeconds => {
-                    Domain::integers(kinds, 0, u64::MAX.into())
-                }
-            }
-        }
+    let cut = Domain::of(kinds.or(Kinds::TEXT)).cut(&meaning, Want::True);
+    cut.unwrap_or_else(|| Domain::of(Kinds::NONE))
+}
+
+/// A fact that was read out of a call: null when it is not known. More than the pre-pass gives, so
+/// that a proof holds whatever it gives.
+fn whole_field(field: &Field) -> Domain {
+    let kinds = match field.always {
+        true => Kinds::NULL,
+        false => Kinds::NULL.or(Kinds::ABSENT),
+    };
+    match field.kind {
+        FieldType::Text => Domain::of(kinds.or(Kinds::TEXT).or(Kinds::LONG_TEXT)),
+        FieldType::Number => Domain::of(kinds.or(Kinds::NUMBER)),
+        FieldType::Array => Domain::lists(kinds),
     }
 }
 
@@ -253,8 +376,7 @@ fn whole_argument(keys: &[String]) -> Domain {
     let optional_text = Kinds::ABSENT.or(Kinds::TEXT).or(Kinds::LONG_TEXT);
     match keys.as_slice() {
         [] => Domain::of(Kinds::OBJECT),
-        ["profile" | "code"] => Domain::of(optional_text),
-        ["language"] => Domain::of(Kinds::TEXT.or(Kinds::LONG_TEXT)),
+        ["profile" | "language" | "code"] => Domain::of(optional_text),
         ["limits"] => Domain::of(Kinds::ABSENT.or(Kinds::OBJECT)),
         ["limits", "wall_ms" | "memory_bytes" | "output_bytes"] => {
             Domain::integers(Kinds::ABSENT.or(Kinds::NUMBER), 1, i64::MAX.into())
@@ -264,7 +386,7 @@ fn whole_argument(keys: &[String]) -> Domain {
     }
 }
 
-fn whole_time(part: TimePart, of_ask: impl Fn(Kinds, Rc<Ask>) -> Domain) -> Domain {
+fn whole_time(part: TimePart) -> Domain {
     let number = |low, high| Domain::integers(Kinds::NUMBER.or(Kinds::BLOCKED), low, high);
     match part {
         TimePart::UnixSeconds => number(0, world::LAST_SECOND),
@@ -275,7 +397,7 @@ fn whole_time(part: TimePart, of_ask: impl Fn(Kinds, Rc<Ask>) -> Domain) -> Doma
         TimePart::Minute => number(0, 59),
         TimePart::Weekday => of_ask(
             Kinds::BLOCKED,
-            Ask::one_of(world::WEEKDAYS.iter().map(|day| (*day).to_owned())),
+            Ask::one_of(world::WEEKDAYS.map(str::to_owned).into_iter()),
         ),
     }
 }

@@ -4,6 +4,8 @@
 //! calendar; in each of these cases every fact of the world is of one kind. Within a case the parts
 //! of the time must be those of one moment, which is searched day by day within [`MAX_DAYS`].
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::Why;
@@ -11,7 +13,7 @@ use super::domain::{Kinds, Picked};
 use super::number::Numbers;
 use super::space::{FactId, Key, Region, Space};
 use super::texts::Found;
-use crate::context::{Context, SessionPart, SessionState, TimePart};
+use crate::context::{Context, Label, SessionPart, SessionState, TimePart};
 use crate::fact::FactPath;
 
 /// The last second that the calendar of the deciding code knows: 9999-12-30T22:00:00Z.
@@ -73,8 +75,7 @@ pub(super) fn find(space: &Space, region: &Region) -> Found<World> {
 struct Facts<'a> {
     region: &'a Region,
     session: Option<FactId>,
-    calls: Option<FactId>,
-    age: Option<FactId>,
+    parts: Vec<(SessionPart, FactId)>,
     now: Option<FactId>,
     times: Vec<(TimePart, FactId)>,
 }
@@ -86,8 +87,7 @@ impl<'a> Facts<'a> {
         Self {
             region,
             session: id(FactPath::Session),
-            calls: id(FactPath::SessionState(SessionPart::Calls)),
-            age: id(FactPath::SessionState(SessionPart::AgeSeconds)),
+            parts: space.session_parts(),
             now: space.find(&Key::Now),
             times: times
                 .filter_map(|(_, part)| Some((*part, id(FactPath::Time(*part))?)))
@@ -97,8 +97,9 @@ impl<'a> Facts<'a> {
 
     /// The usual first: no session, and the time known if a rule asks for it.
     fn cases(&self) -> Vec<(Session, Time)> {
-        let asks_time = self.now.is_some() || self.age.is_some() || !self.times.is_empty();
-        let asks_state = self.calls.is_some() || self.age.is_some();
+        let asks_age = self.parts.iter().any(|(part, _)| is_age(part));
+        let asks_time = self.now.is_some() || asks_age || !self.times.is_empty();
+        let asks_state = !self.parts.is_empty();
         let times: &[Time] = match asks_time {
             true => &[Time::InCalendar, Time::Unknown, Time::Beyond],
             false => &[Time::Unknown],
@@ -122,61 +123,71 @@ impl<'a> Facts<'a> {
     }
 
     fn find(&self, session: Session, time: Time) -> Found<World> {
-        let fits = self.calls_fit(session) && self.age_fits(session, time) && self.times_fit(time);
-        if !fits {
+        let Some(state) = self.state(session, time).filter(|_| self.times_fit(time)) else {
             return Found::Nothing;
-        }
+        };
         let session_text = match self.session_text(session) {
             Found::One(text) => text,
             Found::Nothing => return Found::Nothing,
             Found::Unsure(why) => return Found::Unsure(why),
         };
-        let age_s = match (session, time, self.age) {
-            (Session::Known, Time::InCalendar | Time::Beyond, Some(id)) => match self.least(id) {
-                Some(age_s) => age_s,
-                None => return Found::Nothing,
-            },
-            _ => 0,
-        };
-        let now_us = match self.now_us(time, age_s) {
+        let now_us = match self.now_us(time, state.oldest_s) {
             Found::One(now_us) => now_us,
             Found::Nothing => return Found::Nothing,
             Found::Unsure(why) => return Found::Unsure(why),
         };
-        let calls = match self.calls.map(|id| self.least(id)) {
-            Some(None) if session == Session::Known => return Found::Nothing,
-            Some(Some(calls)) => calls,
-            Some(None) | None => 0,
-        };
-        let started_us = now_us
-            .unwrap_or_default()
-            .saturating_sub(age_s.saturating_mul(1_000_000));
-        let state = SessionState { calls, started_us };
         Found::One(World {
             session: session_text,
             context: Context {
                 now_us,
-                session: (session == Session::Known).then_some(state),
+                session: (session == Session::Known).then(|| state.at(now_us.unwrap_or_default())),
+                ..Context::default()
             },
         })
     }
 
-    fn calls_fit(&self, session: Session) -> bool {
-        let kind = match session {
-            Session::Absent => Kinds::ABSENT,
-            Session::Known => Kinds::NUMBER,
-            Session::Unknown => Kinds::BLOCKED,
-        };
-        self.can(self.calls, kind)
+    /// A state of the session in which each of its parts is as the region has it.
+    fn state(&self, session: Session, time: Time) -> Option<State> {
+        let mut state = State::default();
+        for (part, id) in &self.parts {
+            let kind = match (session, part, time) {
+                (Session::Absent, _, _) => Kinds::ABSENT,
+                (Session::Unknown, _, _) => Kinds::BLOCKED,
+                (Session::Known, part, Time::Unknown) if is_age(part) => Kinds::BLOCKED,
+                (Session::Known, _, _) => Kinds::NUMBER,
+            };
+            if let Some(name) = label(part).filter(|_| session == Session::Known) {
+                // A label is there or not, with all that is known of it.
+                if self.label_can(name, Kinds::ABSENT, Kinds::ABSENT) {
+                    continue;
+                }
+                let age = if time == Time::Unknown {
+                    Kinds::BLOCKED
+                } else {
+                    Kinds::NUMBER
+                };
+                if !self.label_can(name, Kinds::NUMBER, age) {
+                    return None;
+                }
+                state.labels.entry(name.to_owned()).or_insert((1, 0));
+            }
+            if !self.can(Some(*id), kind) {
+                return None;
+            }
+            if kind == Kinds::NUMBER {
+                state.set(part, self.least(*id)?);
+            }
+        }
+        Some(state)
     }
 
-    fn age_fits(&self, session: Session, time: Time) -> bool {
-        let kind = match (session, time) {
-            (Session::Absent, _) => Kinds::ABSENT,
-            (Session::Known, Time::InCalendar | Time::Beyond) => Kinds::NUMBER,
-            (Session::Known, Time::Unknown) | (Session::Unknown, _) => Kinds::BLOCKED,
-        };
-        self.can(self.age, kind)
+    /// Whether all parts of a label can be of these kinds.
+    fn label_can(&self, name: &str, count: Kinds, age: Kinds) -> bool {
+        let mut parts = self
+            .parts
+            .iter()
+            .filter(|(part, _)| label(part) == Some(name));
+        parts.all(|(part, id)| self.can(Some(*id), if is_age(part) { age } else { count }))
     }
 
     fn times_fit(&self, time: Time) -> bool {
@@ -278,6 +289,68 @@ impl<'a> Facts<'a> {
     fn part_can(&self, wanted: TimePart, kind: Kinds) -> bool {
         let mut parts = self.times.iter().filter(|(part, _)| *part == wanted);
         parts.all(|(_, id)| self.can(Some(*id), kind))
+    }
+}
+
+/// What is known of a session.
+#[derive(Default)]
+struct State {
+    calls: u64,
+    turn_calls: u64,
+    age_s: u64,
+    /// How often, and how long ago.
+    labels: BTreeMap<String, (u64, u64)>,
+    /// The time cannot be before this.
+    oldest_s: u64,
+}
+
+impl State {
+    fn set(&mut self, part: &SessionPart, number: u64) {
+        if is_age(part) {
+            self.oldest_s = self.oldest_s.max(number);
+        }
+        match part {
+            SessionPart::Calls => self.calls = number,
+            SessionPart::TurnCalls => self.turn_calls = number,
+            SessionPart::AgeSeconds => self.age_s = number,
+            SessionPart::LabelCount(name) => {
+                self.labels.entry(name.clone()).or_insert((1, 0)).0 = number;
+            }
+            SessionPart::LabelAgeSeconds(name) => {
+                self.labels.entry(name.clone()).or_insert((1, 0)).1 = number;
+            }
+        }
+    }
+
+    fn at(&self, now_us: u64) -> SessionState {
+        let before = |age_s: u64| now_us.saturating_sub(age_s.saturating_mul(1_000_000));
+        let labels = self.labels.iter().map(|(name, (count, age_s))| {
+            let label = Label {
+                count: *count,
+                at_us: before(*age_s),
+            };
+            (name.clone(), label)
+        });
+        SessionState {
+            calls: self.calls,
+            turn_calls: self.turn_calls,
+            started_us: before(self.age_s),
+            labels: labels.collect(),
+        }
+    }
+}
+
+fn is_age(part: &SessionPart) -> bool {
+    match part {
+        SessionPart::AgeSeconds | SessionPart::LabelAgeSeconds(_) => true,
+        SessionPart::Calls | SessionPart::TurnCalls | SessionPart::LabelCount(_) => false,
+    }
+}
+
+fn label(part: &SessionPart) -> Option<&str> {
+    match part {
+        SessionPart::LabelCount(name) | SessionPart::LabelAgeSeconds(name) => Some(name),
+        SessionPart::Calls | SessionPart::TurnCalls | SessionPart::AgeSeconds => None,
     }
 }
 

@@ -1,0 +1,84 @@
+//! Prints what the shipped policies make of the commands of the corpora: a table of verdicts.
+//!
+//! `LAZARET_CORPORA` names the folder of the corpora.
+#![expect(clippy::unwrap_used, reason = "a program for developers")]
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use policy::{CallId, Policy, Profiles, ToolCall, decide, shipped};
+use serde_json::{Value, json};
+
+fn main() {
+    let usual = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpora");
+    let folder = std::env::var_os("LAZARET_CORPORA").map_or(usual, PathBuf::from);
+    let profiles = Profiles::load(shipped::PROFILES.iter().map(|p| (p.file, p.text))).unwrap();
+    let wanted = std::env::args().nth(1);
+    println!(
+        "{:<18} {:<24} {:>6} {:>6} {:>6}",
+        "policy", "corpus", "allow", "hold", "deny"
+    );
+    for pack in shipped::PACKS {
+        let policy = match Policy::load(pack.file, pack.text, &profiles) {
+            Ok(policy) => policy,
+            Err(error) => {
+                error
+                    .problems()
+                    .iter()
+                    .for_each(|problem| println!("{}", problem.report()));
+                continue;
+            }
+        };
+        for corpus in [
+            "agent-commands",
+            "tldr-commands",
+            "redcode-exec-shell",
+            "redcode-exec-python",
+        ] {
+            let text = std::fs::read_to_string(folder.join(format!("{corpus}.jsonl"))).unwrap();
+            let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+            let mut why: BTreeMap<String, (usize, String)> = BTreeMap::new();
+            for line in text.lines() {
+                let case: Value = serde_json::from_str(line).unwrap();
+                let code = case["code"].as_str().unwrap();
+                let decision = decide(
+                    &policy,
+                    CallId::from_bytes([0; 16]),
+                    call(&case["language"], code),
+                );
+                *counts.entry(decision.verdict().to_string()).or_default() += 1;
+                if decision.verdict() != policy::Verdict::Allow {
+                    let reason: String = decision.reason().chars().take(70).collect();
+                    let entry = why.entry(reason).or_insert_with(|| (0, code.to_owned()));
+                    entry.0 += 1;
+                }
+            }
+            let count = |verdict: &str| counts.get(verdict).copied().unwrap_or_default();
+            println!(
+                "{:<18} {corpus:<24} {:>6} {:>6} {:>6}",
+                policy.name(),
+                count("allow"),
+                count("hold"),
+                count("deny")
+            );
+            if wanted.as_deref() == Some(policy.name()) {
+                let mut why: Vec<_> = why.into_iter().collect();
+                why.sort_by_key(|(_, (count, _))| std::cmp::Reverse(*count));
+                for (reason, (count, example)) in why.into_iter().take(60) {
+                    println!(
+                        "  {count:>5} {reason}   e.g. {}",
+                        example.chars().take(110).collect::<String>().escape_debug()
+                    );
+                }
+            }
+        }
+    }
+}
+
+fn call(language: &Value, code: &str) -> ToolCall {
+    let (tool, arguments) = match language.as_str() {
+        Some("shell") => ("run_command", json!({"command": code})),
+        _ => ("execute_code", json!({"language": language, "code": code})),
+    };
+    ToolCall::new(tool, arguments, "agent", Some("s")).unwrap()
+}
