@@ -1,5 +1,5 @@
 //! The comparison of random policies, held against a plain enumeration of calls.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 mod support;
 
