@@ -37,6 +37,7 @@ mod call;
 pub mod cedar;
 mod cidr;
 pub mod code;
+pub mod compare;
 mod compile;
 mod condition;
 mod context;

@@ -131,6 +131,21 @@ impl Facts {
         facts
     }
 
+    /// Facts of a call that nobody has written, for asking rules about it.
+    pub(crate) fn made_of(
+        atoms: impl IntoIterator<Item = (Kind, Value)>,
+        readings: impl IntoIterator<Item = (Reading, Value)>,
+    ) -> Self {
+        let mut facts = Self::default();
+        for (kind, atom) in atoms {
+            facts.push(kind, atom);
+        }
+        for (reading, group) in readings {
+            facts.set(reading, group);
+        }
+        facts
+    }
+
     /// The atoms of one kind.
     pub(crate) fn atoms(&self, kind: Kind) -> &[Value] {
         self.atoms.get(kind.index()).map_or(&[], Vec::as_slice)

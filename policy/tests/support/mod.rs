@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 #![allow(dead_code, reason = "each test file uses a part")]
 
+pub(crate) mod compare;
+
 use policy::{CallId, Decision, LoadError, Policy, Profiles, ToolCall, decide, shipped};
 use serde_json::Value;
 
