@@ -325,7 +325,6 @@ impl Config {
     /// When a runtime is not built or not what was built.
     pub(crate) fn open_backend(&self, profiles: &Profiles) -> Result<Wasm, StoreError> {
         let store = self.runtime_store();
-        // Others run nothing here: what they allow ends as a launch that failed.
         let wasm = profiles
             .iter()
             .filter(|profile| profile.backend() == Backend::Wasm);

@@ -15,18 +15,19 @@ use std::time::Duration;
 use audit::{AppendError, DecisionEntry, FileEntry, Ledger, NoteEntry, OutcomeEntry};
 use executor::wasm::{PoolState, Wasm, WorkerTap};
 use executor::{Admitted, Outcome, Program, ProgramError};
-use policy::{CallId, Context, Decision, Explanation, ToolCall, decide_at, explain_at};
+use policy::{Backend, CallId, Decision, Explanation, Redaction, ToolCall, explain_at};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::book::{Book, Spent, Whereabouts};
 use crate::config::{Config, OnBroken};
 use crate::fault::{self, Point};
 use crate::in_force::{
     Broken, Generation, InForce, LOOK_EVERY, MOST_LOOKS, Reloaded, Stamps, Standing, now_us,
 };
-use crate::reply::{Denial, Reply};
+use crate::reply::{Denial, Judged, Reply};
 
 /// The tool that runs code.
 pub const EXECUTE_CODE: &str = policy::CODE_TOOL;
@@ -50,6 +51,7 @@ struct Inner {
     rules: InForce,
     wasm: Wasm,
     ledger: Ledger,
+    book: Book,
     cancel: CancellationToken,
     calls: TaskTracker,
     /// Those that the profiles of the start name; a later profile can name no others.
@@ -178,6 +180,7 @@ impl Harness {
             rules,
             wasm,
             ledger,
+            book: Book::default(),
             cancel,
             calls: TaskTracker::new(),
             runtimes,
@@ -198,7 +201,11 @@ impl Harness {
     }
 
     async fn warm_up_one(&self, profile: &policy::Profile) -> Result<(), StartError> {
-        for runtime in wasm_runtimes(profile) {
+        // A container starts with its call, and says then what it lacks.
+        if profile.backend() != Backend::Wasm {
+            return Ok(());
+        }
+        for (_, runtime) in profile.languages() {
             self.0
                 .wasm
                 .warm_up(profile, runtime)
@@ -249,9 +256,11 @@ impl Harness {
         tool: &str,
         arguments: Value,
         principal: &str,
+        whereabouts: Whereabouts<'_>,
         cancel: Cancel,
     ) -> Result<Executed, CallError> {
-        let call = ToolCall::new(tool, arguments, principal, None)?;
+        let call = ToolCall::new(tool, arguments, principal, whereabouts.session)?;
+        let turn = whereabouts.turn.map(str::to_owned);
         // Taken once: from here on, the call knows no other policy.
         let standing = self.0.rules.standing();
         if let Some(broken) = standing.closed() {
@@ -273,7 +282,7 @@ impl Harness {
         let running = self
             .0
             .calls
-            .spawn(async move { this.judged(call, &rules, cancel).await });
+            .spawn(async move { this.judged(call, turn, &rules, cancel).await });
         running
             .await
             .unwrap_or(Err(CallError::Lost("its task ended")))
@@ -282,16 +291,22 @@ impl Harness {
     async fn judged(
         &self,
         call: ToolCall,
+        turn: Option<String>,
         rules: &Generation,
         cancel: Cancel,
     ) -> Result<Executed, CallError> {
         let call_id = CallId::from_bytes(uuid::Uuid::now_v7().into_bytes());
-        let decision = decide_at(rules.policy(), &now(), call_id, call);
+        let policy = rules.policy();
+        let inspection = policy.inspect(call);
+        let turn = turn.as_deref();
+        let book = &self.0.book;
+        let decision = book.judge(policy, now_us(), turn, call_id, inspection);
         fault::pass(Point::Decided, None);
 
         let recorded = self.record_decision(&decision, rules.number()).await?;
         fault::pass(Point::DecisionRecorded, None);
 
+        let remaining = decision.remaining().to_vec();
         let permit = match decision.into_permit() {
             Ok(permit) => permit,
             Err(refusal) => {
@@ -303,7 +318,11 @@ impl Harness {
             .map_err(|_| CallError::Lost("its record is that of another call"))?;
         fault::pass(Point::Admitted, None);
 
-        let outcome = self.0.wasm.run(&admitted, &cancel.0, &FaultTap).await;
+        let mut outcome = self.0.wasm.run(&admitted, &cancel.0, &FaultTap).await;
+        book.spend(policy, admitted.permit().call(), &spent(&outcome));
+        // Before anything is kept or shown: what is taken out is in no ledger.
+        let redaction = admitted.permit().grant().redaction();
+        let redacted = redact(redaction, &mut outcome);
 
         let recorded = match self
             .record_outcome(outcome_entry(&admitted, &outcome))
@@ -316,9 +335,14 @@ impl Harness {
             recorded => recorded.map_err(refused)?,
         };
         fault::pass(Point::OutcomeRecorded, None);
-        let decided_by = (rules.number(), rules.policy().digest());
+        let judged = Judged {
+            generation: rules.number(),
+            policy_digest: policy.digest(),
+            remaining,
+            redacted,
+        };
         Ok(Executed::Done(Box::new(Reply::new(
-            outcome, recorded, decided_by,
+            outcome, recorded, judged,
         ))))
     }
 
@@ -411,7 +435,8 @@ impl Harness {
     #[must_use]
     pub fn explain(&self, call: &ToolCall) -> (Arc<Generation>, Explanation) {
         let rules = Arc::clone(self.0.rules.standing().generation());
-        let explanation = explain_at(rules.policy(), &now(), call);
+        let context = self.0.book.context(rules.policy(), call, now_us());
+        let explanation = explain_at(rules.policy(), &context, call);
         (rules, explanation)
     }
 
@@ -440,9 +465,17 @@ impl Harness {
     /// Runtimes are opened at the start, and a new profile can only name these.
     fn check_runtimes(&self, profile: &policy::Profile) -> Result<(), Broken> {
         let opened = &self.0.runtimes;
-        match wasm_runtimes(profile).find(|runtime| !opened.contains(*runtime)) {
+        let languages = match profile.backend() {
+            Backend::Wasm => Some(profile.languages()),
+            Backend::Container => None,
+        };
+        match languages
+            .into_iter()
+            .flatten()
+            .find(|(_, runtime)| !opened.contains(*runtime))
+        {
             None => Ok(()),
-            Some(runtime) => Err(Broken::other(format!(
+            Some((_, runtime)) => Err(Broken::other(format!(
                 "profile `{}` names the runtime `{runtime}`, which was not opened at the start; restart the daemon",
                 profile.name()
             ))),
@@ -503,25 +536,37 @@ impl Harness {
     }
 }
 
-/// What the policy is told of the world: the time. A clock before 1970 is no time,
-/// and an allow that expires does not hold then.
-fn now() -> Context {
-    Context {
-        now_us: now_us(),
-        ..Context::default()
+fn spent(outcome: &Outcome) -> Spent {
+    let bytes = outcome.stdout.bytes.len() + outcome.stderr.bytes.len();
+    Spent {
+        cpu_ms: outcome.usage.cpu_us / 1_000,
+        output_bytes: u64::try_from(bytes).unwrap_or(u64::MAX),
     }
 }
 
-fn runtimes(generation: &Generation) -> BTreeSet<String> {
-    let names = generation.profiles().iter().flat_map(wasm_runtimes);
-    names.map(str::to_owned).collect()
+/// Takes out of both streams what rules oblige to, and says how many places that were. A stream
+/// that is no UTF-8 is read with its odd bytes replaced, and stays so where something was found.
+fn redact(redaction: &Redaction, outcome: &mut Outcome) -> usize {
+    if redaction.is_empty() {
+        return 0;
+    }
+    let mut places = 0;
+    for stream in [&mut outcome.stdout, &mut outcome.stderr] {
+        let text = String::from_utf8_lossy(&stream.bytes);
+        let (redacted, found) = redaction.apply(&text);
+        if found > 0 {
+            places += found;
+            stream.bytes = redacted.into_owned().into_bytes();
+        }
+    }
+    places
 }
 
-/// The runtimes that this daemon opens for a profile: those of its one backend.
-fn wasm_runtimes(profile: &policy::Profile) -> impl Iterator<Item = &str> {
-    let here = profile.backend() == policy::Backend::Wasm;
-    let all = profile.languages().filter(move |_| here);
-    all.map(|(_, runtime)| runtime)
+fn runtimes(generation: &Generation) -> BTreeSet<String> {
+    let profiles = generation.profiles().iter();
+    let wasm = profiles.filter(|profile| profile.backend() == Backend::Wasm);
+    let names = wasm.flat_map(|profile| profile.languages().map(|(_, name)| name.to_owned()));
+    names.collect()
 }
 
 /// Hangs the fault points on the worker's steps.

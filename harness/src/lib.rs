@@ -8,6 +8,7 @@
 //! is not durable: when the ledger cannot be written, it answers nothing and
 //! [`Harness::health`] says why.
 
+mod book;
 pub mod config;
 mod core;
 pub mod fault;
@@ -15,6 +16,7 @@ pub mod gateway;
 mod in_force;
 mod reply;
 
+pub use crate::book::Whereabouts;
 pub use crate::core::{CallError, Cancel, EXECUTE_CODE, Executed, Harness, Health, StartError};
 pub use crate::in_force::{Broken, Generation, Reloaded, Standing};
 pub use crate::reply::{Denial, Reply};

@@ -2,7 +2,7 @@
 
 use audit::{DecisionReceipt, OutcomeReceipt};
 use executor::Outcome;
-use policy::{CallId, Refusal};
+use policy::{CallId, Refusal, Remaining};
 
 /// The answer to a call that ran. It cannot be made before its outcome is on the
 /// disk.
@@ -10,32 +10,53 @@ use policy::{CallId, Refusal};
 pub struct Reply {
     outcome: Outcome,
     recorded: OutcomeReceipt,
-    decided_by: (u64, [u8; 32]),
+    judged: Judged,
+}
+
+/// What the policy had to say of a call that ran.
+#[derive(Debug)]
+pub(crate) struct Judged {
+    pub(crate) generation: u64,
+    pub(crate) policy_digest: [u8; 32],
+    pub(crate) remaining: Vec<Remaining>,
+    pub(crate) redacted: usize,
 }
 
 impl Reply {
     pub(crate) fn new(
         outcome: Outcome,
         recorded: OutcomeReceipt,
-        decided_by: (u64, [u8; 32]),
+        judged: Judged,
     ) -> Self {
         Self {
             outcome,
             recorded,
-            decided_by,
+            judged,
         }
     }
 
     /// The generation of the policy that decided.
     #[must_use]
     pub fn generation(&self) -> u64 {
-        self.decided_by.0
+        self.judged.generation
     }
 
     /// The digest of the policy that decided.
     #[must_use]
     pub fn policy_digest(&self) -> [u8; 32] {
-        self.decided_by.1
+        self.judged.policy_digest
+    }
+
+    /// What remains of the budgets that count the call.
+    #[must_use]
+    pub fn remaining(&self) -> &[Remaining] {
+        &self.judged.remaining
+    }
+
+    /// Places of the output from which something was taken out.
+    #[must_use]
+    pub fn redacted(&self) -> usize {
+        self.judged.redacted
     }
 
     /// What became of the call.

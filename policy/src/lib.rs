@@ -36,6 +36,7 @@ mod budget;
 mod call;
 pub mod cedar;
 mod cidr;
+pub mod code;
 mod compile;
 mod condition;
 mod context;
@@ -66,6 +67,7 @@ mod testing;
 mod text;
 mod tool;
 mod uses;
+pub mod texts;
 mod verdict;
 mod when;
 

@@ -162,6 +162,8 @@ pub struct Layers {
     pub gvisor: Option<Layer>,
     /// A root directory that cannot be written.
     pub read_only_root: Option<Layer>,
+    /// One way out, through the proxy that asks the policy.
+    pub egress_proxy: Option<Layer>,
 }
 
 /// A layer that is on or off.
@@ -470,6 +472,7 @@ impl Layers {
             ("no_new_privs", &self.no_new_privs),
             ("gvisor", &self.gvisor),
             ("read_only_root", &self.read_only_root),
+            ("egress_proxy", &self.egress_proxy),
         ];
         let mut required: Vec<RequiredLayer<'_>> = plain
             .into_iter()

@@ -9,6 +9,8 @@ use std::sync::Arc;
 use regex::Regex;
 use serde_json::{Value, json};
 
+use crate::texts::secrets::{find_secrets, redact};
+
 /// What to take out.
 #[derive(Debug, Clone, Default)]
 pub struct Redaction {
@@ -63,6 +65,13 @@ impl Redaction {
     pub fn apply<'t>(&self, text: &'t str) -> (Cow<'t, str>, usize) {
         let mut text = Cow::Borrowed(text);
         let mut places = 0;
+        if self.secrets {
+            let found = find_secrets(&text);
+            if !found.found.is_empty() || !found.complete {
+                places += found.found.len().max(1);
+                text = Cow::Owned(redact(&text, &found));
+            }
+        }
         for pattern in &self.patterns {
             let found = pattern.0.find_iter(&text).filter(|m| !m.is_empty()).count();
             if found > 0 {

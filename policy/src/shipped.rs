@@ -35,10 +35,18 @@ macro_rules! profile {
 pub const CONTAIN: Shipped = pack!("contain.toml");
 
 /// All policies, the default first.
-pub const PACKS: &[Shipped] = &[CONTAIN, pack!("shell-readonly.toml")];
+pub const PACKS: &[Shipped] = &[
+    CONTAIN,
+    pack!("workspace.toml"),
+    pack!("egress-allowlist.toml"),
+    pack!("data-analysis.toml"),
+    pack!("shell-readonly.toml"),
+    pack!("compatible.toml"),
+];
 
 /// All profiles.
 pub const PROFILES: &[Shipped] = &[
     profile!("wasm-offline.toml"),
     profile!("container-offline.toml"),
+    profile!("container-egress.toml"),
 ];

@@ -4,9 +4,15 @@
 use policy::{Policy, Profiles, fmt, shipped};
 use proptest::prelude::*;
 
-fn digest(text: &str) -> [u8; 32] {
+/// None for a policy that needs profiles or files that are not here.
+fn digest_of(text: &str) -> Option<[u8; 32]> {
     let profiles = Profiles::load(shipped::PROFILES.iter().map(|p| (p.file, p.text))).unwrap();
-    Policy::load("t.toml", text, &profiles).unwrap().digest()
+    let policy = Policy::load("t.toml", text, &profiles).ok();
+    policy.map(|policy| policy.digest())
+}
+
+fn digest(text: &str) -> [u8; 32] {
+    digest_of(text).unwrap()
 }
 
 /// Every comment of a text without `#` in its values.
@@ -29,10 +35,11 @@ fn shipped_packs_and_the_examples_of_the_language_keep_their_meaning() {
     let mut count = 0;
     for text in packs.chain(examples) {
         let formatted = fmt(&text).unwrap();
-        assert_eq!(digest(&formatted), digest(&text), "{text}");
+        let before = digest_of(&text);
+        assert_eq!(digest_of(&formatted), before, "{text}");
         assert_eq!(comments(&formatted), comments(&text));
         assert_eq!(fmt(&formatted).unwrap(), formatted);
-        count += 1;
+        count += usize::from(before.is_some());
     }
     assert!(count > 4, "{count}");
 }

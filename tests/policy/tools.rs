@@ -6,7 +6,7 @@
     reason = "tests"
 )]
 
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -86,6 +86,7 @@ verdict = "allow"
 
 [[rule.test]]
 call = { tool = "execute_code", arguments = { language = "ruby", code = "1" } }
+matches = false
 verdict = "deny"
 
 [[rule.test]]

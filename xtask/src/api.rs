@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::failure::Failure;
 
@@ -18,12 +18,13 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// Files of 16 MiB as base64, two streams of 1 MiB, and room.
 const ANSWER_BYTES: u64 = 64 << 20;
 const DAEMON: &str = "the daemon";
+/// What a call that the policy does not let run is answered with.
+const DENIED: u16 = 403;
 
 /// A client with its own connection, which it keeps.
 pub(crate) struct Client {
     agent: ureq::Agent,
     url: String,
-    explain_url: String,
     authorization: String,
 }
 
@@ -99,7 +100,6 @@ impl Client {
         Self {
             agent,
             url: format!("{url}/v1/execute"),
-            explain_url: format!("{url}/v1/policy/explain"),
             authorization: format!("Bearer {token}"),
         }
     }
@@ -109,7 +109,6 @@ impl Client {
         Self {
             agent: self.agent.config().new_agent(),
             url: self.url.clone(),
-            explain_url: self.explain_url.clone(),
             authorization: self.authorization.clone(),
         }
     }
@@ -123,26 +122,15 @@ impl Client {
     /// Sends a call that the policy denies, and gives what judged it.
     pub(crate) fn deny(&self, arguments: &Value) -> Result<Judged, Failure> {
         let (status, answer) = self.post(arguments.to_string().as_bytes())?;
-        judged(status, 403, &answer, "detail")
-    }
-
-    /// Asks what the policy makes of a call of code.
-    pub(crate) fn explain(&self, arguments: &Value) -> Result<Judged, Failure> {
-        let call = json!({ "tool": "execute_code", "arguments": arguments });
-        let (status, answer) = self.post_to(&self.explain_url, call.to_string().as_bytes())?;
-        judged(status, 200, &answer, "reason")
+        judged(status, &answer)
     }
 
     /// Sends bytes and gives the status and body, unread: for measuring.
     pub(crate) fn post(&self, body: &[u8]) -> Result<(u16, Vec<u8>), Failure> {
-        self.post_to(&self.url, body)
-    }
-
-    fn post_to(&self, url: &str, body: &[u8]) -> Result<(u16, Vec<u8>), Failure> {
         let lost = |error: ureq::Error| Failure::answer(DAEMON, format!("nothing: {error}"));
         let mut response = self
             .agent
-            .post(url)
+            .post(&self.url)
             .header("authorization", &self.authorization)
             .header("content-type", "application/json")
             .send(body)
@@ -207,15 +195,15 @@ impl Ran {
     }
 }
 
-fn judged(status: u16, wanted: u16, answer: &[u8], why: &str) -> Result<Judged, Failure> {
+fn judged(status: u16, answer: &[u8]) -> Result<Judged, Failure> {
     let text = || String::from_utf8_lossy(answer).into_owned();
-    if status != wanted {
+    if status != DENIED {
         return Err(Failure::answer(DAEMON, format!("{status}: {}", text())));
     }
     let read: Value = serde_json::from_slice(answer).unwrap_or_default();
     let generation = read.pointer("/policy/generation").and_then(Value::as_u64);
     let digest = read.pointer("/policy/digest").and_then(Value::as_str);
-    let reason = read.get(why).and_then(Value::as_str);
+    let reason = read.get("detail").and_then(Value::as_str);
     match (generation, digest, reason) {
         (Some(generation), Some(digest), Some(reason)) => Ok(Judged {
             generation,
@@ -292,6 +280,7 @@ fn lacks(field: &str) -> impl FnOnce() -> Failure {
 mod tests {
     #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
     use super::*;
+    use serde_json::json;
 
     fn answer() -> Value {
         json!({

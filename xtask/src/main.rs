@@ -43,7 +43,7 @@ cargo xtask bench call   measure `print(1)` beside native python3, bubblewrap an
     --peers-only         leave Lazaret out: the others alone
 cargo xtask bench reload change the policy under 2,000 decisions a second
     --seconds N          how long                                                      [20]
-    --clients N          how many clients ask at once                                  [16]
+    --clients N          how many clients call at once                                 [64]
 ";
 
 fn main() -> ExitCode {

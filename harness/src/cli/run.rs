@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use clap::Args;
 use executor::{Ending, OutFile};
 use harness::config::Written;
-use harness::{Denial, EXECUTE_CODE, Executed, Harness, Reply, fault, gateway};
+use harness::{Denial, EXECUTE_CODE, Executed, Harness, Reply, Whereabouts, fault, gateway};
 use serde_json::{Map, Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -106,7 +106,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
             on_signal.cancel();
         });
         let executed = harness
-            .execute(EXECUTE_CODE, call, PRINCIPAL, cancel)
+            .execute(EXECUTE_CODE, call, PRINCIPAL, Whereabouts::default(), cancel)
             .await?;
         harness.close(Duration::ZERO).await?;
         Ok::<_, Failure>(executed)

@@ -10,11 +10,12 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use executor::runtime::hex::{hex, sha256};
 use executor::{OutFile, ProgramError, Stream};
 use http_body_util::BodyExt as _;
-use policy::{Refusal, json as strict};
+use policy::{MAX_NAME_BYTES, Refusal, json as strict};
 use serde_json::{Map, Value, json};
 use tokio::sync::SemaphorePermit;
 
 use super::{Gate, Problem, ROOM_UNIT_BYTES};
+use crate::book::Whereabouts;
 use crate::core::{CallError, EXECUTE_CODE, Executed};
 use crate::fault::{self, Point};
 use crate::reply::{Denial, Reply};
@@ -48,13 +49,33 @@ async fn run(gate: &Gate, request: Request) -> Result<Executed, Problem> {
     let _room = room(gate, &request)?;
     let body = read_body(request, gate.body_bytes).await?;
     fault::pass(Point::Received, None);
-    let arguments = parse(&body)?;
+    let mut arguments = parse(&body)?;
     drop(body);
+    let session = take_name(&mut arguments, "session")?;
+    let turn = take_name(&mut arguments, "turn")?;
+    let whereabouts = Whereabouts {
+        session: session.as_deref(),
+        turn: turn.as_deref(),
+    };
     let cancel = gate.harness.cancel_handle();
     gate.harness
-        .execute(EXECUTE_CODE, arguments, PRINCIPAL, cancel)
+        .execute(EXECUTE_CODE, arguments, PRINCIPAL, whereabouts, cancel)
         .await
         .map_err(problem)
+}
+
+/// What stands beside the arguments of the call.
+fn take_name(arguments: &mut Value, key: &str) -> Result<Option<String>, Problem> {
+    let taken = arguments.as_object_mut().and_then(|map| map.remove(key));
+    match taken {
+        None => Ok(None),
+        Some(Value::String(name)) if !name.is_empty() && name.len() <= MAX_NAME_BYTES => {
+            Ok(Some(name))
+        }
+        Some(_) => Err(bad_request(format!(
+            "`{key}` is not a text of 1 to {MAX_NAME_BYTES} bytes; leave it out or correct it"
+        ))),
+    }
 }
 
 /// Bodies above this are read on a thread that may block: 64 KiB take a fifth of a
@@ -220,6 +241,7 @@ pub fn denied(denial: &Denial) -> Problem {
         .with("verdict", json!(refusal.verdict()))
         .with("rules", Value::Array(rules))
         .with("next_steps", json!(refusal.next_steps()))
+        .with("budgets", json!(refusal.decision().remaining()))
         .with("ledger", json!({ "decision": denial.decision_seq() }))
         .with(
             "policy",
@@ -250,6 +272,8 @@ pub fn answer(reply: &Reply) -> Value {
     put("files", outcome.files.iter().map(file).collect());
     put("files_left_out", json!(outcome.left_out));
     put("usage", json!(outcome.usage));
+    put("budgets", json!(reply.remaining()));
+    put("redacted", json!(reply.redacted()));
     put("receipt", json!(outcome.receipt));
     put(
         "ledger",

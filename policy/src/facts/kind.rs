@@ -106,6 +106,7 @@ const ENCODING: &[Field] = &[
     text("kind"),
     maybe("depth", FieldType::Number),
     text("where"),
+    maybe("text", FieldType::Text),
 ];
 
 impl Kind {

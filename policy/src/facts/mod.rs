@@ -13,7 +13,10 @@
 //! length of the call. It judges nothing.
 
 mod kind;
+mod program;
 mod shell;
+mod targets;
+mod texts;
 
 use serde_json::{Map, Value, json};
 
@@ -80,6 +83,7 @@ const CODE: &[Field] = &[
     field("dynamic", FieldType::Array),
     field("paths", FieldType::Array),
     field("hosts", FieldType::Array),
+    field("commands", FieldType::Array),
 ];
 const INPUT: &[Field] = &[
     field("chars", FieldType::Number),
@@ -120,6 +124,9 @@ impl Facts {
         }
         if needs.input {
             facts.set(Reading::Input, input(call));
+        }
+        if needs.secrets || needs.unicode || needs.encodings {
+            texts::read_all(&mut facts, call, needs);
         }
         facts
     }
@@ -167,24 +174,16 @@ impl Facts {
         };
         match role {
             Role::Shell => shell::read(self, text),
-            Role::Code if needs.code => self.read_code(text, call),
+            Role::Code if needs.code => {
+                let language = call.arguments().get("language").and_then(Value::as_str);
+                program::read(language, text)
+                    .into_iter()
+                    .for_each(|group| self.set(Reading::Code, group));
+            }
             Role::Code => {}
-            Role::Path => self.read_path(argument, text),
-            Role::Url => self.read_url(argument, text),
+            Role::Path => texts::read_path(self, argument, text),
+            Role::Url => texts::read_url(self, argument, text),
         }
-    }
-
-    fn read_code(&mut self, _text: &str, _call: &ToolCall) {}
-
-    fn read_path(&mut self, argument: &str, text: &str) {
-        self.push(
-            Kind::Path,
-            json!({"value": text, "disguise": [], "argument": argument}),
-        );
-    }
-
-    fn read_url(&mut self, _argument: &str, text: &str) {
-        self.push(Kind::Host, json!({"name": text, "disguise": []}));
     }
 
     /// An argument with a role that is no text: nothing is known of what it would do.

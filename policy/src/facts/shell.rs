@@ -5,17 +5,19 @@
 
 use serde_json::{Value, json};
 
-use super::{Facts, Kind, Reading, object};
+use super::{Facts, Kind, Reading, object, targets, texts};
 use crate::shell::{
     Argument, Assignment, Certainty, Code, Command, CommandKind, Directory, EffectKind, Influence,
     Language, Opaque, Origin, Redirect, RedirectMode, ShellFacts, Syntax, analyse,
 };
+use crate::texts::paths::{looks_like_path, normal};
 
 pub(super) fn read(facts: &mut Facts, text: &str) {
     let read = analyse(text);
     for (index, command) in read.commands.iter().enumerate() {
         facts.push(Kind::Command, command_atom(&read, index, command));
     }
+    read_hosts(facts, &read);
     let redirects = read.redirects.iter().filter_map(redirect_atom);
     redirects.for_each(|atom| facts.push(Kind::Redirect, atom));
     for assignment in &read.assignments {
@@ -40,8 +42,8 @@ fn command_atom(read: &ShellFacts, index: usize, command: &Command) -> Value {
         ("kind", Some(kind(command.kind).into())),
         ("subcommand", command.subcommand.as_deref().map(Value::from)),
         ("flags", Some(flags(command))),
-        ("arguments", Some(texts(command.arguments.iter()))),
-        ("operands", Some(texts(command.operands()))),
+        ("arguments", Some(words(command.arguments.iter()))),
+        ("operands", Some(words(command.operands()))),
         ("paths", Some(paths(command))),
         ("effects", Some(effects(command))),
         ("opaque", Some(opaque_kinds(read, index))),
@@ -88,9 +90,9 @@ fn may_be_flag(argument: &Argument) -> bool {
 }
 
 /// Null for what is not known, and once more at the end where there may be more words.
-fn texts<'a>(arguments: impl Iterator<Item = &'a Argument>) -> Value {
+fn words<'a>(arguments: impl Iterator<Item = &'a Argument>) -> Value {
     let mut more = false;
-    let mut texts: Vec<Value> = arguments
+    let mut words: Vec<Value> = arguments
         .map(|argument| {
             more |= matches!(
                 argument.certainty,
@@ -99,10 +101,10 @@ fn texts<'a>(arguments: impl Iterator<Item = &'a Argument>) -> Value {
             known(argument)
         })
         .collect();
-    if more && texts.last() != Some(&Value::Null) {
-        texts.push(Value::Null);
+    if more && words.last() != Some(&Value::Null) {
+        words.push(Value::Null);
     }
-    Value::Array(texts)
+    Value::Array(words)
 }
 
 fn known(argument: &Argument) -> Value {
@@ -113,10 +115,62 @@ fn known(argument: &Argument) -> Value {
     }
 }
 
+/// Operands that look like paths, each as where it leads.
 fn paths(command: &Command) -> Value {
-    texts(command.operands().filter(|operand| {
-        !operand.is_literal() || operand.text.contains('/') || operand.text.starts_with(['~', '.'])
-    }))
+    let mut more = false;
+    let mut paths: Vec<Value> = Vec::new();
+    for operand in command.operands() {
+        match operand.certainty {
+            Certainty::Literal if looks_like_path(&operand.text) => {
+                paths.push(path(&operand.text, &command.directory));
+            }
+            Certainty::Literal => {}
+            Certainty::Glob | Certainty::Input | Certainty::OneWord | Certainty::Words => {
+                more = true;
+            }
+        }
+    }
+    if more {
+        paths.push(Value::Null);
+    }
+    Value::Array(paths)
+}
+
+/// Where a path leads; null if that depends on the run time.
+fn path(text: &str, directory: &Directory) -> Value {
+    let value = |directory| texts::value(&normal(text, directory));
+    match directory {
+        Directory::OneOf(directories) => match directories.as_slice() {
+            [] => value(None),
+            [one] if one.is_empty() => value(None),
+            [one] => value(Some(one)),
+            _ if text.starts_with(['/', '~']) => value(None),
+            _ => Value::Null,
+        },
+        Directory::Unknown if text.starts_with(['/', '~']) => value(None),
+        Directory::Unknown => Value::Null,
+    }
+}
+
+/// Hosts that a command connects to, and those that stand in any word.
+fn read_hosts(facts: &mut Facts, read: &ShellFacts) {
+    for command in &read.commands {
+        let connects = command.effects.iter().filter(|e| e.kind == EffectKind::Connects);
+        for target in connects.filter_map(|effect| effect.target.as_deref()) {
+            texts::read_target(facts, target);
+        }
+        targets::read(facts, command);
+        for argument in command.arguments.iter().filter(|a| a.is_literal()) {
+            texts::read_word(facts, &argument.text);
+        }
+    }
+    for redirect in read.redirects.iter().filter(|r| r.target.is_literal()) {
+        texts::read_word(facts, &redirect.target.text);
+    }
+    let values = read.assignments.iter().filter_map(|a| a.value.as_ref());
+    for value in values.filter(|value| value.is_literal()) {
+        texts::read_word(facts, &value.text);
+    }
 }
 
 fn effects(command: &Command) -> Value {
@@ -157,7 +211,12 @@ fn redirect_atom(redirect: &Redirect) -> Option<Value> {
         RedirectMode::ReadWrite => "read-write",
         RedirectMode::Duplicate => return None,
     };
-    Some(json!({"mode": mode, "target": known(&redirect.target)}))
+    let target = if redirect.target.is_literal() {
+        path(&redirect.target.text, &redirect.directory)
+    } else {
+        Value::Null
+    };
+    Some(json!({"mode": mode, "target": target}))
 }
 
 fn assignment_atom(assignment: &Assignment) -> Value {

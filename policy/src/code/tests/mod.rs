@@ -1,0 +1,5 @@
+//! Tests of the readings as a whole.
+
+mod corpora;
+mod forms;
+mod limits;
