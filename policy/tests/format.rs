@@ -1,5 +1,5 @@
 //! Formatting: the meaning stays, the comments stay, and doing it again changes nothing.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use policy::{Policy, Profiles, fmt, shipped};
 use proptest::prelude::*;

@@ -1,11 +1,6 @@
 //! A policy is changed under a running daemon: nothing is dropped, nothing judged by a mix, and
 //! what is broken changes nothing.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "tests"
-)]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
