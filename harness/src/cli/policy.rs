@@ -1,5 +1,6 @@
 //! `lazaret policy`: check a policy, explain a verdict; the larger tools have files of their own.
 
+mod compare;
 mod export;
 mod fmt;
 mod replay;
@@ -53,6 +54,10 @@ pub(crate) enum PolicyCommand {
     Export(export::ExportArgs),
     /// Decide recorded calls with another policy, and say what would have changed
     Replay(replay::ReplayArgs),
+    /// Find how two policies differ: a call for each kind of change, or a proof
+    Diff(compare::DiffArgs),
+    /// Ask whether a policy lets some call through: the call, or a proof
+    Can(compare::CanArgs),
     /// Say what the policy makes of a call, rule by rule
     Explain {
         /// Policy file [default: the shipped `contain`]
@@ -75,6 +80,8 @@ pub(crate) fn policy(command: &PolicyCommand) -> Result<ExitCode, Failure> {
         PolicyCommand::Fmt(args) => Ok(fmt::format(args)),
         PolicyCommand::Export(args) => export::export(args),
         PolicyCommand::Replay(args) => Ok(replay::replay(args)),
+        PolicyCommand::Diff(args) => compare::compare(args),
+        PolicyCommand::Can(args) => compare::ask(args),
         PolicyCommand::Decide {
             policy,
             pack,
