@@ -1,7 +1,11 @@
 //! Prints what the shipped policies make of the commands of the corpora: a table of verdicts.
 //!
 //! `LAZARET_CORPORA` names the folder of the corpora.
-#![expect(clippy::unwrap_used, reason = "a program for developers")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a program for developers"
+)]
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

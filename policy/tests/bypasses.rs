@@ -1,7 +1,7 @@
 //! Ways in which commands really got past firewalls of this kind: one named test each, with the
 //! verdict of the pack `shell-readonly` and the fact that caused it. Beside each stands the plain
 //! command that does pass, so that no test holds because everything is denied.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use policy::{Policy, Profiles, ToolCall, Verdict, explain, json, shipped};
 use serde_json::{Value, json};

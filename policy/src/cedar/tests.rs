@@ -1,11 +1,6 @@
 //! The export, rule by rule; that it says the same as our engine is shown against Cedar itself in
 //! `fuzz/`.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "tests"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use super::*;
 use crate::profile::Profiles;
