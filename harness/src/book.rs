@@ -81,9 +81,8 @@ impl Book {
         inspection: Inspection,
     ) -> Decision {
         let mut pages = self.pages();
-        let call = inspection.call().clone();
-        pages.begin(&call, turn, now_us.unwrap_or(0));
-        let context = pages.context(policy, &call, now_us);
+        pages.begin(inspection.call(), turn, now_us.unwrap_or(0));
+        let context = pages.context(policy, inspection.call(), now_us);
         let decision = decide_inspected(policy, &context, call_id, inspection);
         pages.enter(policy, &decision, now_us.unwrap_or(0));
         decision

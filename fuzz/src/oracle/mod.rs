@@ -3,11 +3,14 @@
 pub mod canonical;
 #[cfg(feature = "cedar")]
 pub mod cedar;
+pub mod code;
 pub mod engine;
+pub mod format;
 pub mod laws;
 pub mod loader;
 pub mod shell;
 pub mod shell_bash;
+pub mod texts;
 pub mod when;
 
 use std::sync::OnceLock;

@@ -260,6 +260,8 @@ fn program() -> Value {
             "language": { "type": "string", "examples": ["python"] },
             "code": { "type": "string", "description": "Source text" },
             "args": { "type": "array", "items": { "type": "string" }, "maxItems": 1024 },
+            "session": { "type": "string", "minLength": 1, "maxLength": 256, "description": "For rules and budgets that count over calls" },
+            "turn": { "type": "string", "minLength": 1, "maxLength": 256, "description": "The turn of the model; another one begins anew" },
             "stdin": { "type": "string" },
             "stdin_base64": { "type": "string", "contentEncoding": "base64" },
             "files": { "type": "array", "items": {
@@ -325,6 +327,15 @@ fn outcome() -> Value {
                 "memory_peak_bytes": { "type": "integer" },
             } },
             "receipt": { "type": ["object", "null"], "description": "The layers that were really in force" },
+            "budgets": { "type": "array", "items": { "type": "object", "properties": {
+                "budget": { "type": "string" },
+                "per": { "enum": ["turn", "session", "principal"] },
+                "calls": { "type": "integer" },
+                "cpu_ms": { "type": "integer" },
+                "output_bytes": { "type": "integer" },
+                "hosts": { "type": "integer" },
+            } }, "description": "What remains of each budget that counts the call" },
+            "redacted": { "type": "integer", "description": "Places of the output from which something was taken out" },
             "ledger": { "type": "object", "properties": {
                 "decision": { "type": "integer" }, "outcome": { "type": "integer" },
             } },
