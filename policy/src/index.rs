@@ -520,7 +520,9 @@ fn head(text: &str) -> u128 {
 impl Prefixes {
     fn file(&mut self, number: RuleNumber, prefix: &str) {
         let at = self.up_to(prefix);
-        let before = at.checked_sub(1).and_then(|last| self.entries.get_mut(last));
+        let before = at
+            .checked_sub(1)
+            .and_then(|last| self.entries.get_mut(last));
         match before {
             Some((text, rules)) if **text == *prefix => rules.push(number),
             Some(_) | None => {

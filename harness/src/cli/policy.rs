@@ -11,11 +11,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use harness::config::{Config, Written, load_policy_file, read_text};
 use policy::{
     CallId, Context, Explanation, Policy, RuleHit, SessionState, ToolCall, Used, Verdict,
-    decide_at, explain_at, shipped,
+    decide_at, explain_at,
+    shipped::{self, Shipped},
 };
 use serde_json::{Value, json};
 
@@ -34,17 +35,18 @@ pub(crate) enum PolicyCommand {
     },
     /// Decide many calls: one a line in (JSON), one decision a line out
     Decide {
-        /// Policy file [default: the shipped `contain`]
-        #[arg(long, value_name = "FILE", conflicts_with = "pack")]
-        policy: Option<PathBuf>,
-        /// Shipped policy by its name
-        #[arg(long, value_name = "NAME")]
-        pack: Option<String>,
+        #[command(flatten)]
+        chosen: Chosen,
         /// Read JSON Lines from standard input; the only form that there is
         #[arg(long, required = true)]
         jsonl: bool,
         #[command(flatten)]
         places: Places,
+    },
+    /// Print a shipped policy, to read or to begin one's own with
+    Show {
+        /// Its name; without one, the names of all
+        name: Option<String>,
     },
     /// Run the tests in a policy's rules
     Test(test::TestArgs),
@@ -60,9 +62,8 @@ pub(crate) enum PolicyCommand {
     Can(compare::CanArgs),
     /// Say what the policy makes of a call, rule by rule
     Explain {
-        /// Policy file [default: the shipped `contain`]
-        #[arg(long, value_name = "FILE")]
-        policy: Option<PathBuf>,
+        #[command(flatten)]
+        chosen: Chosen,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -71,6 +72,26 @@ pub(crate) enum PolicyCommand {
         #[command(flatten)]
         places: Places,
     },
+}
+
+/// Which policy: a file, a shipped one, or the one that is configured.
+#[derive(Debug, Args)]
+pub(crate) struct Chosen {
+    /// Policy file [default: the shipped `contain`]
+    #[arg(long, value_name = "FILE", conflicts_with = "pack")]
+    policy: Option<PathBuf>,
+    /// Shipped policy by its name
+    #[arg(long, value_name = "NAME")]
+    pack: Option<String>,
+}
+
+impl Chosen {
+    fn load(&self, places: &Places) -> Result<Policy, Failure> {
+        match &self.pack {
+            Some(name) => shipped_policy(name, places),
+            None => load(self.policy.clone(), places),
+        }
+    }
 }
 
 pub(crate) fn policy(command: &PolicyCommand) -> Result<ExitCode, Failure> {
@@ -82,25 +103,19 @@ pub(crate) fn policy(command: &PolicyCommand) -> Result<ExitCode, Failure> {
         PolicyCommand::Replay(args) => Ok(replay::replay(args)),
         PolicyCommand::Diff(args) => compare::compare(args),
         PolicyCommand::Can(args) => compare::ask(args),
+        PolicyCommand::Show { name } => pack_text(name.as_deref()),
         PolicyCommand::Decide {
-            policy,
-            pack,
+            chosen,
             jsonl: _,
             places,
-        } => {
-            let policy = match pack {
-                Some(name) => shipped_policy(name, places)?,
-                None => load(policy.clone(), places)?,
-            };
-            decide_lines(&policy)
-        }
+        } => decide_lines(&chosen.load(places)?),
         PolicyCommand::Explain {
-            policy,
+            chosen,
             json,
             call,
             places,
         } => {
-            let policy = load(policy.clone(), places)?;
+            let policy = chosen.load(places)?;
             let call = ToolCall::parse(&read_call(call)?)?;
             let explanation = explain_at(&policy, &first_of_all(&policy), &call);
             match json {
@@ -123,22 +138,38 @@ fn load(file: Option<PathBuf>, places: &Places) -> Result<Policy, Failure> {
 
 fn shipped_policy(name: &str, places: &Places) -> Result<Policy, Failure> {
     let config: Config = places.config(Written::default())?;
-    let file = format!("{name}.toml");
-    let pack = shipped::PACKS
-        .iter()
-        .find(|pack| pack.file == file)
-        .ok_or_else(|| {
-            let names: Vec<&str> = shipped::PACKS
-                .iter()
-                .filter_map(|pack| pack.file.strip_suffix(".toml"))
-                .collect();
-            format!("there is no pack `{name}`; there is {}", names.join(", "))
-        })?;
+    let pack = pack(name)?;
     Ok(Policy::load(
         pack.file,
         pack.text,
         &config.load_profiles()?,
     )?)
+}
+
+fn pack(name: &str) -> Result<&'static Shipped, Failure> {
+    let file = format!("{name}.toml");
+    let found = shipped::PACKS.iter().find(|pack| pack.file == file);
+    Ok(found.ok_or_else(|| {
+        format!(
+            "there is no pack `{name}`; there are {}",
+            pack_names().join(", ")
+        )
+    })?)
+}
+
+fn pack_names() -> Vec<&'static str> {
+    let files = shipped::PACKS.iter();
+    files
+        .filter_map(|pack| pack.file.strip_suffix(".toml"))
+        .collect()
+}
+
+fn pack_text(name: Option<&str>) -> Result<ExitCode, Failure> {
+    match name {
+        Some(name) => show::line(pack(name)?.text.trim_end()),
+        None => pack_names().into_iter().for_each(show::line),
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// One decision a line. A line that is no call is a deny with its reason, and the

@@ -147,7 +147,8 @@ impl Facts {
     }
 
     /// The atoms of one kind.
-    pub(crate) fn atoms(&self, kind: Kind) -> &[Value] {
+    #[must_use]
+    pub fn atoms(&self, kind: Kind) -> &[Value] {
         self.atoms.get(kind.index()).map_or(&[], Vec::as_slice)
     }
 

@@ -144,7 +144,12 @@ fn every_kind_of_opaque_has_its_own_name() {
 /// Found by the fuzzer: words after a wrapper lost how much of them is known.
 #[test]
 fn what_is_literal_is_known_whole() {
-    for text in ["env A=1 ls b", "sudo -u x cat c", "xargs grep d", "echo a b"] {
+    for text in [
+        "env A=1 ls b",
+        "sudo -u x cat c",
+        "xargs grep d",
+        "echo a b",
+    ] {
         let facts = analyse(text);
         let arguments = facts.commands.iter().flat_map(|command| &command.arguments);
         for argument in arguments.filter(|argument| argument.is_literal()) {
