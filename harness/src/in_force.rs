@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
-use policy::{Limits, LoadError, Policy, Profiles};
+use policy::{Backend, Limits, LoadError, Policy, Profiles};
 
 use crate::config::{Config, OnBroken};
 use crate::core::StartError;
@@ -308,7 +308,7 @@ impl InForce {
     }
 }
 
-/// The most that any profile takes.
+/// The most that any profile takes which runs code here.
 fn widest(profiles: &Profiles) -> Limits {
     let none = Limits {
         wall_ms: 0,
@@ -321,6 +321,7 @@ fn widest(profiles: &Profiles) -> Limits {
     };
     profiles
         .iter()
+        .filter(|profile| profile.backend() == Backend::Wasm)
         .map(policy::Profile::limits)
         .fold(none, |a, b| Limits {
             wall_ms: a.wall_ms.max(b.wall_ms),

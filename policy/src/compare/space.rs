@@ -339,6 +339,11 @@ impl Space {
                 let kinds = Kinds::NUMBER.or(Kinds::BLOCKED).or(Kinds::ABSENT);
                 Domain::integers(kinds, 0, u64::MAX.into())
             }
+            Key::Fact(FactPath::Atom(Kind::Path | Kind::Redirect, field))
+                if ["value", "target"].contains(&field.name) =>
+            {
+                normal_path()
+            }
             Key::Fact(FactPath::Atom(_, field) | FactPath::Reading(_, field)) => whole_field(field),
         }
     }
@@ -367,6 +372,18 @@ fn whole_field(field: &Field) -> Domain {
         FieldType::Text => Domain::of(kinds.or(Kinds::TEXT).or(Kinds::LONG_TEXT)),
         FieldType::Number => Domain::of(kinds.or(Kinds::NUMBER)),
         FieldType::Array => Domain::lists(kinds),
+    }
+}
+
+/// A path as the pre-pass writes it: no two slashes in a row and none at the end.
+const NORMAL_PATH: &str = "^(/?([^/]+(/[^/]+)*)?)$";
+
+/// Where a path leads, or null when only the run time knows.
+fn normal_path() -> Domain {
+    let kinds = Kinds::NULL.or(Kinds::LONG_TEXT);
+    match crate::condition::compile_regex(NORMAL_PATH) {
+        Ok(regex) => of_ask(kinds, Ask::new(AskKind::Regex(regex))),
+        Err(_) => Domain::of(kinds.or(Kinds::TEXT)),
     }
 }
 
