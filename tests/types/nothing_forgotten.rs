@@ -20,7 +20,8 @@ async fn run(backend: &Wasm, admitted: &Admitted, tap: &dyn WorkerTap) -> Outcom
     backend.run(admitted, &CancellationToken::new(), tap).await
 }
 
-fn main() {
+/// Names them all; nothing is run.
+pub(crate) fn all() {
     let _all = (permit, admit, run);
-    let _ledger = Ledger::open(Path::new("/nowhere/ledger.db"));
+    assert!(Ledger::open(Path::new("/nowhere/ledger.db")).is_err());
 }
