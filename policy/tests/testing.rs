@@ -190,9 +190,43 @@ fn every_mutant_of_the_shipped_packs_is_caught() {
         .iter()
         .map(|pack| {
             let policy = Policy::load(pack.file, pack.text, &profiles()).unwrap();
-            (pack.file, unnoticed(&policy))
+            let mut unnoticed = unnoticed(&policy);
+            unnoticed.retain(|change| !is_equivalent(change));
+            (pack.file, unnoticed)
         })
         .filter(|(_, unnoticed)| !unnoticed.is_empty())
         .collect();
     assert!(unnoticed.is_empty(), "{unnoticed:#?}");
+}
+
+/// Changes that change nothing: of the tools that a pack knows only `run_command` has shell texts
+/// and hosts and only `execute_code` has code, so a rule on these is for that tool anyway; and a
+/// tool that no allow is for is denied whether a rule denies or holds it.
+fn is_equivalent(change: &str) -> bool {
+    const BY_ITS_ATOMS: &[&str] = &[
+        "commands",
+        "contain-commands",
+        "contain-nothing",
+        "disguised-hosts",
+        "git-readers",
+        "listed-hosts",
+        "names-of-hosts",
+        "no-analysis",
+        "nothing-kept",
+        "nothing-to-run",
+        "other-users",
+        "paths-outside",
+        "readers",
+        "readers-with-care",
+        "recursive-removal",
+        "run-time-words",
+        "what-reads",
+        "wrappers",
+        "writes-outside",
+    ];
+    match change.split_once(": ") {
+        Some((rule, "without its `match` on `tool`")) => BY_ITS_ATOMS.contains(&rule),
+        Some((rule, "as a hold")) => rule == "blocked-tools",
+        Some(_) | None => false,
+    }
 }

@@ -267,7 +267,14 @@ fn read_name(written: &str) -> Option<Host> {
     }
     let mut marks = Vec::new();
     marks.extend(zone.then_some(Disguise::Zone));
-    marks.extend((dotless.len() < written.len()).then_some(Disguise::TrailingDot));
+    let dots = written
+        .get(dotless.len()..)
+        .unwrap_or_default()
+        .chars()
+        .count();
+    marks.extend((dots > 0).then_some(Disguise::TrailingDot));
+    // One dot at the end is a name of the root; more are an empty label, which no name has.
+    marks.extend((dots > 1).then_some(Disguise::Invalid));
     let host = match url::Host::parse(dotless) {
         // Dots that were percent-encoded. The name has no escapes any more, so this happens once.
         Ok(url::Host::Domain(name)) if name.ends_with('.') => {
