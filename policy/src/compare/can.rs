@@ -143,7 +143,7 @@ fn clause(path: &str, condition: &Spanned<ConditionFile>) -> Result<Clause, Ques
 /// let policy = Policy::load(shipped::CONTAIN.file, shipped::CONTAIN.text, &profiles)?;
 /// let python = Question::read(r#""arguments.language" = "python""#)?;
 /// assert!(matches!(can(&policy, &python), Answer::Yes(_)));
-/// let cobol = Question::read(r#""arguments.language" = "cobol""#)?;
+/// let cobol = Question::read("tool = 'execute_code'\n\"arguments.language\" = 'cobol'")?;
 /// assert!(matches!(can(&policy, &cobol), Answer::No));
 /// # Ok(())
 /// # }
