@@ -66,6 +66,7 @@ impl Collector {
 
     /// A name that is used as a value.
     pub(super) fn mention(&mut self, name: &str) {
+        let name = known(name);
         if self.admit(List::Mention, name, self.facts.calls.len()) {
             self.facts.calls.push(Call {
                 name: name.to_owned(),
@@ -78,6 +79,7 @@ impl Collector {
 
     /// A call; the same call with the same arguments stands once.
     pub(super) fn call(&mut self, name: &str, arguments: &[Option<String>], complete: bool) {
+        let name = known(name);
         self.facts.counts.calls += 1;
         let shown: Vec<Option<String>> = arguments
             .iter()
@@ -123,4 +125,9 @@ impl Collector {
             self.facts.paths.push(path.to_owned());
         }
     }
+}
+
+/// A parser that goes on after an error leaves names empty: these are not known.
+fn known(name: &str) -> &str {
+    if name.is_empty() { "?" } else { name }
 }

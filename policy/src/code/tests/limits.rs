@@ -297,3 +297,18 @@ proptest! {
         }
     }
 }
+
+/// Found by the fuzzer: after an error a parser goes on with names that are empty.
+#[test]
+fn a_name_that_is_missing_is_not_known() {
+    let odd = "exec: = x\r\0\0\0\0\0\0\0\0syst\0\0\0syst = ";
+    for text in [odd, "exec: = x", "f(\n = x", "import\nx. ()"] {
+        for read in [python, javascript] {
+            let facts = read(text);
+            assert!(
+                facts.calls.iter().all(|call| !call.name.is_empty()),
+                "{text:?}"
+            );
+        }
+    }
+}
