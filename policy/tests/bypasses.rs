@@ -92,7 +92,10 @@ bypasses! {
     awk_starts_a_program: "awk 'BEGIN{system(\"id\")}'", "command `awk", "awk '{print $1}' x";
     env_splits_a_string: "env -S 'rm x'", "command `rm", "nice ls";
     a_trap_runs_later: "trap 'rm x' EXIT", "command `rm", "ls";
-    a_function_takes_a_name: "ls() { rm x; }; ls", "command `rm", "f() { ls; }; f";
+    a_function_takes_a_name: "ls() { rm x; }; ls", "command `rm", "ls; ls";
+    a_function_that_is_never_defined: "false && rm() { :; }; rm -rf x", "command `rm", "false && ls";
+    a_function_of_another_shell: "(rm() { ls; }); rm -rf x", "command `rm", "(ls); ls";
+    a_function_that_a_wrapper_does_not_see: "rm() { ls; }; ls | xargs rm", "command `rm", "ls | xargs cat";
     bash_writes_to_a_socket: "echo x > /dev/tcp/10.0.0.1/80", "redirect", "echo x > /dev/null";
     tar_runs_a_checkpoint: "tar cf /dev/null . --checkpoint=1 --checkpoint-action=exec=id", "command `tar", "tar tf x.tar";
 }

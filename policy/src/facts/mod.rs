@@ -223,14 +223,15 @@ impl Facts {
     }
 }
 
-/// A variable that no program takes its code or name from does nothing by itself, nor does the call
-/// of a function, whose commands are listed as well.
+/// A variable that no program takes its code or name from does nothing by itself. A name that the
+/// text defines as a function is covered like any other: whether the definition was reached before
+/// the call, or in this shell at all, only the run time knows.
 fn gives_authority(kind: Kind, atom: &Value) -> bool {
     let is = |field: &str, text: &str| atom.get(field).and_then(Value::as_str) == Some(text);
     match kind {
         Kind::Assignment => is("influence", "code"),
-        Kind::Command => !is("kind", "function"),
-        Kind::Redirect
+        Kind::Command
+        | Kind::Redirect
         | Kind::Opaque
         | Kind::Host
         | Kind::Path
