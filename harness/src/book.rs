@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use policy::{
-    CallId, Context, Decision, Inspection, Per, Policy, SessionState, ToolCall, Used,
+    CallId, Context, Decision, Inspection, MAX_HOSTS, Per, Policy, SessionState, ToolCall, Used,
     decide_inspected,
 };
 
@@ -18,9 +18,6 @@ const MAX_ENTRIES: usize = 65_536;
 
 /// How long what is idle is kept.
 const KEPT_US: u64 = 24 * 3600 * 1_000_000;
-
-/// Hosts that one budget remembers; a budget with more room than this is no budget.
-const MAX_HOSTS: usize = 4_096;
 
 /// The state of all sessions and principals.
 #[derive(Default)]
@@ -186,7 +183,8 @@ impl Pages {
             if let Some(used) = self.used_mut(budget.per(), budget.id(), call) {
                 used.calls = used.calls.saturating_add(1);
                 for host in decision.hosts() {
-                    if used.hosts.len() < MAX_HOSTS {
+                    // One more than any budget allows is enough to be above it.
+                    if used.hosts.len() as u64 <= MAX_HOSTS {
                         used.hosts.insert(host.to_owned());
                     }
                 }

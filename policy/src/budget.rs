@@ -15,6 +15,9 @@ use crate::call::ToolCall;
 use crate::facts::{Facts, Kind};
 use crate::verdict::Verdict;
 
+/// The most that a budget can set for hosts: whoever counts has to remember each of them.
+pub const MAX_HOSTS: u64 = 4_096;
+
 /// A ceiling over several calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Budget {

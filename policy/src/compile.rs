@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use toml::Spanned;
 use toml::value::Datetime;
 
-use crate::budget::{Budget, Most, Used};
+use crate::budget::{Budget, MAX_HOSTS, Most, Used};
 use crate::call::{ANONYMOUS, ToolCall};
 use crate::condition::{Clause, ConditionError, checked_list, compile_regex};
 use crate::context::{Context, Label, SessionState, is_label};
@@ -189,6 +189,14 @@ impl<'a> House<'a> {
         }
         if *file.most.get_ref() == Most::default() {
             return Err(Fault::EmptyBudget);
+        }
+        if file
+            .most
+            .get_ref()
+            .hosts
+            .is_some_and(|most| most > MAX_HOSTS)
+        {
+            return Err(Fault::ManyHosts);
         }
         if reason.trim().is_empty() {
             return Err(Fault::NoReason);

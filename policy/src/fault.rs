@@ -7,6 +7,7 @@ use std::fmt;
 
 use thiserror::Error;
 
+use crate::budget::MAX_HOSTS;
 use crate::call::CallError;
 use crate::condition::ConditionError;
 use crate::fact::FactError;
@@ -129,6 +130,9 @@ pub enum Fault {
     /// A budget without a ceiling.
     #[error("`most` names no ceiling; add `calls`, `cpu_ms`, `output_bytes` or `hosts`")]
     EmptyBudget,
+    /// More hosts than anybody counts.
+    #[error("`most.hosts` is at most {MAX_HOSTS}; a budget with more room bounds nothing")]
+    ManyHosts,
     /// Two budgets of one id.
     #[error("the budget {} is there twice; choose another id", quote(.0))]
     DuplicateBudget(String),

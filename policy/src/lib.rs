@@ -72,7 +72,7 @@ mod uses;
 mod verdict;
 mod when;
 
-pub use budget::{Budget, Most, Per, Remaining, Used};
+pub use budget::{Budget, MAX_HOSTS, Most, Per, Remaining, Used};
 pub use call::{
     ANONYMOUS, CallError, CallId, CallIdError, MAX_NAME_BYTES, MAX_TOOL_BYTES, ToolCall,
 };
