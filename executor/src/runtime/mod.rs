@@ -9,6 +9,7 @@
 mod build;
 pub mod hex;
 mod manifest;
+mod parcel;
 mod sources;
 mod store;
 

@@ -70,7 +70,9 @@ pub enum StoreError {
     #[error("there is no runtime `{0}`; `lazaret runtime list` shows them")]
     Unknown(String),
     /// Not built.
-    #[error("runtime `{0}` is not built; run `lazaret runtime build {0}`")]
+    #[error(
+        "runtime `{0}` is not built; run `lazaret runtime build {0}`, or `lazaret runtime import FILE` with one that was exported elsewhere"
+    )]
     Missing(String),
     /// Built by another version.
     #[error("runtime `{0}` was built by another version; run `lazaret runtime build {0}`")]
@@ -99,6 +101,14 @@ pub enum StoreError {
         wanted: String,
         /// Name of the runtime.
         name: String,
+    },
+    /// A file is not a runtime that can be imported.
+    #[error("`{path}` {why}")]
+    Parcel {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        why: String,
     },
     /// The artefact.
     #[error(transparent)]
