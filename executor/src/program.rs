@@ -123,6 +123,8 @@ const COMMAND_ROOT: &str = "/workspace";
 struct WireCommand<'a> {
     command: &'a str,
     directory: Option<&'a str>,
+    #[serde(default)]
+    args: Vec<String>,
     stdin: Option<&'a str>,
     stdin_base64: Option<&'a str>,
     #[serde(default)]
@@ -201,11 +203,12 @@ impl Program {
         let wire: WireCommand<'_> =
             serde_path_to_error::deserialize(call.arguments()).map_err(|error| shape(&error))?;
         no_nul("command", wire.command)?;
+        check_args(&wire.args)?;
         check_patterns(&wire.collect)?;
         Ok(Self {
             language: COMMAND_LANGUAGE.to_owned(),
             code: wire.command.to_owned(),
-            args: Vec::new(),
+            args: wire.args,
             stdin: stdin(wire.stdin, wire.stdin_base64)?,
             files: files(wire.files)?,
             collect: wire.collect,

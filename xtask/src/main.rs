@@ -8,6 +8,7 @@
 mod api;
 mod bench;
 mod ci;
+mod containers;
 mod corpora;
 mod daemon;
 mod demo;

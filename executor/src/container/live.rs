@@ -43,7 +43,8 @@ const SIGKILL: i32 = 9;
 /// The status by which shells and Docker tell of it.
 const STATUS_KILLED: u8 = 137;
 
-/// A running container whose first process waits for a program.
+/// A running container whose first process waits for a program. What waits on it holds it alone:
+/// its streams may go from thread to thread, but not be shared between them.
 pub(crate) struct Container {
     id: String,
     frames: Frames,
@@ -121,7 +122,7 @@ impl Container {
     /// Look at it again, now, and hold it against the plan: what it was when it was started
     /// does not count.
     pub(crate) async fn check(
-        &self,
+        &mut self,
         docker: &Docker,
         plan: &ContainerPlan,
         image: &str,
@@ -216,7 +217,7 @@ impl Container {
     }
 
     /// How it ended, by what it said and what the kernel and Docker say.
-    async fn ending(&self, docker: &Docker, heard: &Heard) -> Ending {
+    async fn ending(&mut self, docker: &Docker, heard: &Heard) -> Ending {
         let killed_for_memory = self
             .groups
             .as_ref()
@@ -237,7 +238,7 @@ impl Container {
     }
 
     /// It ended without a word: only Docker can say why.
-    async fn silence(&self, docker: &Docker) -> Ending {
+    async fn silence(&mut self, docker: &Docker) -> Ending {
         let Ok(seen) = docker.inspect(&self.id).await else {
             return Ending::Killed("docker lost it".to_owned());
         };

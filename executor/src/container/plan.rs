@@ -19,7 +19,7 @@ use super::seccomp::Seccomp;
 pub const GUEST_ID: u32 = 61_000;
 
 /// The host name inside.
-pub const HOSTNAME: &str = "sandbox";
+pub(super) const HOSTNAME: &str = "sandbox";
 
 /// Processes and threads. Node and numpy start a dozen threads each; gVisor needs one of the
 /// host's for each of the guest's, and some of its own.
@@ -333,5 +333,107 @@ fn ulimit(name: &str, limit: u64) -> ResourcesUlimits {
         name: Some(name.to_owned()),
         soft: Some(limit),
         hard: Some(limit),
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use policy::{Profiles, shipped};
+
+    use super::*;
+
+    fn profile(from: &str, change: impl Fn(&str) -> String) -> Result<ContainerPlan, PlanError> {
+        let shipped = shipped::PROFILES
+            .iter()
+            .find(|one| one.file == from)
+            .unwrap();
+        let text = change(shipped.text);
+        let profiles = Profiles::load([(from, text.as_str())]).unwrap();
+        let profile = profiles.iter().next().unwrap();
+        plan(profile, profile.limits().memory_bytes)
+    }
+
+    /// Without a table of the profile.
+    fn without(text: &str, table: &str) -> String {
+        let start = text.find(table).unwrap();
+        let end = text
+            .get(start + 1..)
+            .unwrap()
+            .find("\n[")
+            .map_or(text.len(), |at| start + 1 + at);
+        format!("{}{}", text.get(..start).unwrap(), text.get(end..).unwrap())
+    }
+
+    #[test]
+    fn every_shipped_profile_is_a_plan_but_the_one_with_a_way_out() {
+        for shipped in shipped::PROFILES
+            .iter()
+            .filter(|one| !one.file.starts_with("wasm"))
+        {
+            let made = profile(shipped.file, str::to_owned);
+            match shipped.file {
+                "container-egress.toml" => assert!(matches!(
+                    made,
+                    Err(PlanError::Unknown {
+                        layer: "egress_proxy",
+                        ..
+                    })
+                )),
+                _ => assert!(made.is_ok(), "{}: {made:?}", shipped.file),
+            }
+        }
+    }
+
+    #[test]
+    fn no_container_does_without_its_layers() {
+        for layer in [
+            "net_namespace",
+            "pid_namespace",
+            "no_capabilities",
+            "no_new_privs",
+            "read_only_root",
+        ] {
+            let made = profile("container-offline.toml", |text| {
+                without(text, &format!("[layers.{layer}]"))
+            });
+            assert!(
+                matches!(made, Err(PlanError::Without { .. })),
+                "{layer}: {made:?}"
+            );
+        }
+        let bare = profile("container-offline.toml", |text| {
+            without(text, "[layers.gvisor]")
+        });
+        assert!(matches!(bare, Err(PlanError::BareKernel(_))), "{bare:?}");
+    }
+
+    #[test]
+    fn the_profile_decides_what_runs_it() {
+        let gvisor = profile("container-offline.toml", str::to_owned).unwrap();
+        assert_eq!(
+            (gvisor.oci_runtime, gvisor.seccomp.is_some()),
+            (OciRuntime::Runsc, false)
+        );
+        let runc = profile("docker-trusted.toml", str::to_owned).unwrap();
+        assert_eq!(
+            (runc.oci_runtime, runc.seccomp.is_some()),
+            (OciRuntime::Runc, true)
+        );
+    }
+
+    #[test]
+    fn limits_that_cannot_be_carried_are_refused() {
+        for (from, to) in [
+            ("max = 65_536", "max = 1_048_576"),
+            ("max = 67_108_864", "max = 1_073_741_824"),
+            ("max = 536_870_912", "max = 1024"),
+        ] {
+            let made = profile("container-offline.toml", |text| text.replace(from, to));
+            assert!(
+                matches!(made, Err(PlanError::Limit { .. })),
+                "{to}: {made:?}"
+            );
+        }
     }
 }

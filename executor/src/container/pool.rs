@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use container_init::{Start, WORKSPACE};
 use policy::{Permit, Profile};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -94,6 +94,8 @@ struct Inner {
     shelves: Mutex<HashMap<Key, Shelf>>,
     background: TaskTracker,
     closed: CancellationToken,
+    /// Set once what an earlier life left behind is gone.
+    swept: OnceCell<usize>,
 }
 
 /// A runtime that is built.
@@ -107,6 +109,8 @@ struct Image {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Key {
     profile: [u8; 32],
+    /// The profile's name, for the label.
+    name: String,
     runtime: String,
     memory_bytes: u64,
 }
@@ -153,6 +157,7 @@ impl Containers {
             shelves: Mutex::default(),
             background: TaskTracker::new(),
             closed: CancellationToken::new(),
+            swept: OnceCell::new(),
             host,
         }))
     }
@@ -172,37 +177,30 @@ impl Containers {
     }
 
     /// Remove what an earlier life of this installation left behind, and say how many that were.
+    /// It is done once, before the first container is made.
     ///
     /// # Errors
     /// When Docker does not list its containers.
     pub async fn sweep(&self) -> Result<usize, ContainerError> {
-        let left = self
-            .0
-            .docker
-            .labelled(LABEL, &self.0.host.installation)
-            .await?;
-        for id in &left {
-            self.0.docker.remove(id).await?;
-        }
-        Ok(left.len())
+        self.0.sweep().await
     }
 
-    /// Whether calls of `profile` could run now: Docker, its OCI runtime, and every image.
+    /// Whether containers of `profile` could be made here: Docker and its OCI runtime.
     ///
     /// # Errors
     /// What is missing.
     pub async fn check(&self, profile: &Profile) -> Result<(), ContainerError> {
         let plan = plan(profile, profile.limits().memory_bytes)?;
-        self.about().await?.oci(plan.oci_runtime)?;
-        let languages = profile.languages().chain(profile.tools());
-        let mut names: Vec<&str> = languages.map(|(_, runtime)| runtime).collect();
-        names.sort_unstable();
-        names.dedup();
-        for name in names {
-            let image = self.0.image(name)?;
-            self.0.docker.has_image(name, &image.lock.image).await?;
-        }
-        Ok(())
+        self.about().await?.oci(plan.oci_runtime).map(drop)
+    }
+
+    /// Whether runtime `name` is built, and Docker has its image.
+    ///
+    /// # Errors
+    /// What is missing.
+    pub async fn check_image(&self, name: &str) -> Result<(), ContainerError> {
+        let image = self.0.image(name)?;
+        self.0.docker.has_image(name, &image.lock.image).await
     }
 
     /// True when one more call would be turned away.
@@ -280,7 +278,7 @@ impl Containers {
         cancel: &CancellationToken,
         tap: &dyn WorkerTap,
     ) -> Outcome {
-        let (mut made, facts, warm) = match self.container(permit.grant().profile(), wanted).await {
+        let (mut made, facts, warm) = match self.container(wanted).await {
             Ok(found) => found,
             Err(error) => return Outcome::bare(Ending::LaunchFailed(error.to_string()), None),
         };
@@ -301,12 +299,11 @@ impl Containers {
     /// A container that holds against the plan of this call: one that waits, or a new one.
     async fn container(
         &self,
-        profile: &Profile,
         wanted: &Wanted,
     ) -> Result<(Made, ContainerFacts, bool), ContainerError> {
         let image = &wanted.image.lock.image;
         // One that died while it waited had no call: nothing is lost by another.
-        while let Some(made) = self.0.take(&wanted.key) {
+        while let Some(mut made) = self.0.take(&wanted.key) {
             match made
                 .container
                 .check(&self.0.docker, &wanted.plan, image)
@@ -319,9 +316,9 @@ impl Containers {
                 }
             }
         }
-        let made = self
+        let mut made = self
             .0
-            .make(profile.name(), &wanted.plan, &wanted.image)
+            .make(&wanted.key.name, &wanted.plan, &wanted.image)
             .await?;
         match made
             .container
@@ -375,7 +372,7 @@ impl Containers {
 
     /// Make one ahead and watch over it until it is taken or has waited too long.
     async fn stock(&self, key: Key, plan: &ContainerPlan, image: &Image) {
-        let made = self.0.make("", plan, image).await;
+        let made = self.0.make(&key.name, plan, image).await;
         let id = {
             let mut shelves = self.0.shelves();
             let shelf = shelves.entry(key.clone()).or_default();
@@ -533,6 +530,7 @@ impl Inner {
             shelved: limits.memory_bytes == profile.limits().memory_bytes,
             key: Key {
                 profile: profile.digest(),
+                name: profile.name().to_owned(),
                 runtime: grant.runtime().to_owned(),
                 memory_bytes: limits.memory_bytes,
             },
@@ -542,12 +540,24 @@ impl Inner {
         })
     }
 
+    async fn sweep(&self) -> Result<usize, ContainerError> {
+        let swept = self.swept.get_or_try_init(|| async {
+            let left = self.docker.labelled(LABEL, &self.host.installation).await?;
+            for id in &left {
+                self.docker.remove(id).await?;
+            }
+            Ok(left.len())
+        });
+        swept.await.copied()
+    }
+
     async fn make(
         &self,
         profile: &str,
         plan: &ContainerPlan,
         image: &Image,
     ) -> Result<Made, ContainerError> {
+        self.sweep().await?;
         let info = DockerAbout::of(&self.docker).await?;
         let oci_runtime = info.oci(plan.oci_runtime)?;
         let labels = HashMap::from([

@@ -379,3 +379,203 @@ pub(crate) fn verify_limits(limits: &CgroupLimits, plan: &ContainerPlan) -> Resu
 fn is_at_most(limit: Option<u64>, most: u64) -> bool {
     limit.is_some_and(|limit| limit <= most)
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use bollard::models::{DeviceMapping, MountPoint};
+    use container_init::SeenMount;
+    use policy::{Profiles, shipped};
+
+    use super::*;
+    use crate::container::plan::plan;
+
+    const IMAGE: &str = "sha256:0";
+
+    fn plan_of(profile: &str) -> ContainerPlan {
+        let files = shipped::PROFILES.iter().map(|one| (one.file, one.text));
+        let profiles = Profiles::load(files).unwrap();
+        let profile = profiles.get(profile).unwrap();
+        plan(profile, profile.limits().memory_bytes).unwrap()
+    }
+
+    fn host(seen: &mut ContainerInspectResponse) -> &mut HostConfig {
+        seen.host_config.as_mut().unwrap()
+    }
+
+    /// Changes that make a container weaker, each of which must be noticed.
+    type Change = (&'static str, fn(&mut ContainerInspectResponse));
+
+    const WEAKER: [Change; 22] = [
+        ("image", |seen| seen.image = Some("sha256:1".into())),
+        ("runtime", |seen| host(seen).runtime = Some("other".into())),
+        ("user", |seen| {
+            seen.config.as_mut().unwrap().user = Some("0:0".into())
+        }),
+        ("root", |seen| host(seen).readonly_rootfs = Some(false)),
+        ("drop", |seen| host(seen).cap_drop = None),
+        ("add", |seen| {
+            host(seen).cap_add = Some(vec!["SYS_ADMIN".into()])
+        }),
+        ("options", |seen| host(seen).security_opt = None),
+        ("unconfined", |seen| {
+            host(seen).security_opt = Some(vec![
+                "no-new-privileges:true".into(),
+                "seccomp=unconfined".into(),
+            ])
+        }),
+        ("network", |seen| {
+            host(seen).network_mode = Some("host".into())
+        }),
+        ("pid", |seen| host(seen).pid_mode = Some("host".into())),
+        ("ipc", |seen| host(seen).ipc_mode = Some("host".into())),
+        ("uts", |seen| host(seen).uts_mode = Some("host".into())),
+        ("userns", |seen| {
+            host(seen).userns_mode = Some("host".into())
+        }),
+        ("cgroup", |seen| {
+            host(seen).cgroupns_mode = Some(HostConfigCgroupnsModeEnum::HOST)
+        }),
+        ("memory", |seen| host(seen).memory = Some(0)),
+        ("swap", |seen| host(seen).memory_swap = Some(-1)),
+        ("pids", |seen| host(seen).pids_limit = None),
+        ("privileged", |seen| host(seen).privileged = Some(true)),
+        ("bind", |seen| {
+            host(seen).binds = Some(vec!["/var/run/docker.sock:/s".into()])
+        }),
+        ("mount", |seen| {
+            seen.mounts = Some(vec![MountPoint::default()])
+        }),
+        ("device", |seen| {
+            host(seen).devices = Some(vec![DeviceMapping::default()])
+        }),
+        ("masks", |seen| host(seen).masked_paths = Some(Vec::new())),
+    ];
+
+    #[test]
+    fn what_is_exactly_the_plan_holds_and_everything_weaker_does_not() {
+        for profile in ["container-offline", "docker-trusted"] {
+            let plan = plan_of(profile);
+            let settings = |seen: &ContainerInspectResponse| ContainerSettings::of(seen);
+            assert_eq!(settings(&wanted(&plan, IMAGE)).verify(&plan, IMAGE), Ok(()));
+            for (what, change) in WEAKER {
+                let mut seen = wanted(&plan, IMAGE);
+                change(&mut seen);
+                assert!(
+                    settings(&seen).verify(&plan, IMAGE).is_err(),
+                    "{profile}: {what}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_plan_of_one_profile_is_not_that_of_another() {
+        let (gvisor, runc) = (plan_of("container-offline"), plan_of("docker-trusted"));
+        let seen = ContainerSettings::of(&wanted(&runc, IMAGE));
+        assert!(seen.verify(&gvisor, IMAGE).is_err());
+    }
+
+    fn report(plan: &ContainerPlan) -> Report {
+        let mount = |point: &str| SeenMount {
+            point: point.to_owned(),
+            kind: "tmpfs".to_owned(),
+            source: "tmpfs".to_owned(),
+            options: Vec::new(),
+        };
+        let sets = ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"];
+        Report {
+            version: WIRE_VERSION,
+            kernel_release: "4.4.0".into(),
+            kernel_version: "its own".into(),
+            hostname: HOSTNAME.into(),
+            user: (GUEST_ID, GUEST_ID),
+            groups: vec![GUEST_ID],
+            pid: 1,
+            capabilities: sets.iter().map(|set| ((*set).to_owned(), 0)).collect(),
+            no_new_privs: Some(true),
+            seccomp_mode: Some(2),
+            interfaces: vec!["lo".into(), "tunl0".into()],
+            mounts: vec![mount(WORKSPACE), mount(SCRATCH)],
+            rlimits: vec![
+                (
+                    "Max open files".into(),
+                    Some(plan.open_files),
+                    Some(plan.open_files),
+                ),
+                ("Max core file size".into(), Some(0), Some(0)),
+            ],
+            root_is_writable: false,
+            devices: vec!["null".into(), "zero".into()],
+        }
+    }
+
+    #[test]
+    fn what_is_seen_from_inside_counts_as_well() {
+        let plan = plan_of("container-offline");
+        let host = HostKernel {
+            version: "the host's".into(),
+        };
+        let check = |change: fn(&mut Report)| {
+            let mut report = report(&plan);
+            change(&mut report);
+            verify_report(&report, &plan, &host)
+        };
+        assert_eq!(check(|_| {}), Ok(()));
+        let weaker: [fn(&mut Report); 10] = [
+            |report| report.kernel_version = "the host's".into(),
+            |report| report.pid = 7,
+            |report| report.user = (0, 0),
+            |report| report.groups.push(0),
+            |report| report.capabilities = vec![("CapEff".into(), 1); 3],
+            |report| report.capabilities.clear(),
+            |report| report.interfaces.push("eth0".into()),
+            |report| report.root_is_writable = true,
+            |report| report.mounts.clear(),
+            |report| report.devices.push("kvm".into()),
+        ];
+        for (number, change) in weaker.into_iter().enumerate() {
+            assert!(check(change).is_err(), "{number}");
+        }
+    }
+
+    #[test]
+    fn on_the_hosts_kernel_silence_is_no_confinement() {
+        let plan = plan_of("docker-trusted");
+        let host = HostKernel {
+            version: "its own".into(),
+        };
+        let check = |change: fn(&mut Report)| {
+            let mut report = report(&plan);
+            change(&mut report);
+            verify_report(&report, &plan, &host)
+        };
+        assert_eq!(check(|_| {}), Ok(()));
+        assert!(check(|report| report.no_new_privs = None).is_err());
+        assert!(check(|report| report.seccomp_mode = None).is_err());
+        assert!(check(|report| report.seccomp_mode = Some(0)).is_err());
+        assert!(check(|report| report.rlimits.clear()).is_err());
+    }
+
+    #[test]
+    fn a_limit_that_the_kernel_does_not_have_is_missed() {
+        let plan = plan_of("container-offline");
+        let limits = CgroupLimits {
+            version: 1,
+            memory_bytes: Some(plan.memory_bytes),
+            memory_and_swap_bytes: None,
+            pids: Some(plan.pids),
+            cpu_milli: Some(plan.cpu_milli),
+        };
+        assert_eq!(verify_limits(&limits, &plan), Ok(()));
+        let none = |change: fn(&mut CgroupLimits)| {
+            let mut limits = limits.clone();
+            change(&mut limits);
+            verify_limits(&limits, &plan).is_err()
+        };
+        assert!(none(|limits| limits.memory_bytes = None));
+        assert!(none(|limits| limits.memory_and_swap_bytes = Some(u64::MAX)));
+        assert!(none(|limits| limits.pids = None));
+        assert!(none(|limits| limits.cpu_milli = Some(1 << 20)));
+    }
+}
