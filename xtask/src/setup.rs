@@ -62,6 +62,8 @@ fn static_init(workspace: &Workspace) -> Result<(), Failure> {
         "--",
         "-C",
         "target-feature=+crt-static",
+        "-C",
+        "strip=symbols",
     ]))
 }
 

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bollard::models::ContainerInspectResponse;
+use bollard::models::{ContainerInspectResponse, ContainerState};
 use container_init::{End, Ended, InitLimits, OutputStream, Report, Said, Start, encode_frame};
 use policy::Limits;
 use tokio::io::AsyncWriteExt as _;
@@ -20,7 +20,7 @@ use super::docker::{Docker, Input};
 use super::error::ContainerError;
 use super::frames::Frames;
 use super::plan::ContainerPlan;
-use super::verify::{ContainerSettings, HostKernel, verify_limits, verify_report};
+use super::verify::{ContainerSettings, HostKernel, verify_limits, verify_observed, verify_report};
 use crate::outcome::{Ending, LeftOut, OutFile, Outcome, Stream, Usage};
 use crate::program::check_path;
 use crate::receipt::ContainerFacts;
@@ -33,6 +33,10 @@ const END_GRACE: Duration = Duration::from_secs(4);
 
 /// What the files may take to come out after the program's end.
 const FILES_WAIT: Duration = Duration::from_secs(30);
+
+/// How long Docker may take to know that a container is over.
+const SILENCE_LOOKS: u32 = 40;
+const SILENCE_STEP: Duration = Duration::from_millis(50);
 
 /// Files that are told to have been left out; a guest can make thousands.
 const MAX_LEFT_OUT: usize = 64;
@@ -139,13 +143,17 @@ impl Container {
         if let Some(limits) = &kernel_limits {
             verify_limits(limits, plan).map_err(ContainerError::Weaker)?;
         }
+        // Of gVisor this is the sandbox, of runc the first process itself.
+        let observed = jail::observe(self.pid).ok();
+        if let Some((seen, own)) = observed.as_ref().zip(jail::own().ok()) {
+            verify_observed(seen, &own, plan).map_err(ContainerError::Weaker)?;
+        }
         Ok(ContainerFacts {
             id: self.id.clone(),
             settings,
             kernel_limits,
             reported: Arc::clone(&self.report),
-            // Of gVisor this is the sandbox, of runc the first process itself.
-            observed: jail::observe(self.pid).ok(),
+            observed,
         })
     }
 
@@ -237,12 +245,19 @@ impl Container {
         }
     }
 
-    /// It ended without a word: only Docker can say why.
+    /// It ended without a word: only Docker can say why, once it knows.
     async fn silence(&mut self, docker: &Docker) -> Ending {
-        let Ok(seen) = docker.inspect(&self.id).await else {
-            return Ending::Killed("docker lost it".to_owned());
-        };
-        let state = seen.state.unwrap_or_default();
+        let mut state = ContainerState::default();
+        for _ in 0..SILENCE_LOOKS {
+            match docker.inspect(&self.id).await {
+                Ok(seen) => state = seen.state.unwrap_or_default(),
+                Err(_gone) => return Ending::Killed("docker lost it".to_owned()),
+            }
+            if state.running == Some(false) {
+                break;
+            }
+            tokio::time::sleep(SILENCE_STEP).await;
+        }
         if state.oom_killed == Some(true) {
             return Ending::OutOfMemory;
         }

@@ -296,6 +296,42 @@ pub(crate) fn verify_report(
     }
 }
 
+/// The namespaces that a container on the host's kernel shares with nobody.
+const NAMESPACES: [&str; 6] = ["mnt", "pid", "net", "ipc", "uts", "cgroup"];
+
+/// Hold what the kernel says from outside of the first process against the plan. Of gVisor only
+/// the sandbox is seen from there, which is its own affair.
+///
+/// # Errors
+/// The first thing that is weaker, in one line.
+pub(crate) fn verify_observed(
+    observed: &jail::Observed,
+    daemon: &jail::Observed,
+    plan: &ContainerPlan,
+) -> Result<(), String> {
+    if plan.oci_runtime == OciRuntime::Runsc {
+        return Ok(());
+    }
+    let own = |kind: &&str| {
+        let theirs = observed.namespaces.get(*kind);
+        theirs.is_some() && theirs != daemon.namespaces.get(*kind)
+    };
+    let checks = [
+        ("no_new_privs", observed.no_new_privs),
+        ("seccomp", observed.seccomp_mode == 2),
+        (
+            "no_capabilities",
+            observed.capabilities.values().all(|bits| *bits == 0),
+        ),
+        ("user", observed.uids.iter().all(|user| *user == GUEST_ID)),
+        ("namespaces", NAMESPACES.iter().all(own)),
+    ];
+    match checks.into_iter().find(|(_, holds)| !holds) {
+        None => Ok(()),
+        Some((what, _)) => Err(format!("`{what}` is not in force, as seen from outside")),
+    }
+}
+
 /// The host's own kernel, to tell gVisor's from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct HostKernel {
