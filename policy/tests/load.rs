@@ -46,11 +46,11 @@ fn messages_name_file_line_rule_and_remedy() {
         ),
         (
             OK.replace("run = \"wasm-offline\"\n", ""),
-            "t.toml:3: rule `a`: an allow names the profile it runs in; add `run = \"…\"`, there are `container-egress`, `container-offline`, `wasm-offline`, `wide`",
+            "t.toml:3: rule `a`: an allow names the profile it runs in; add `run = \"…\"`, there are `container-data`, `container-egress`, `container-node`, `container-offline`, `docker-trusted`, `wasm-offline`, `wide`",
         ),
         (
             OK.replace("wasm-offline", "host"),
-            "t.toml:6: rule `a`: there is no profile `host`; there are `container-egress`, `container-offline`, `wasm-offline`, `wide`",
+            "t.toml:6: rule `a`: there is no profile `host`; there are `container-data`, `container-egress`, `container-node`, `container-offline`, `docker-trusted`, `wasm-offline`, `wide`",
         ),
         (
             OK.replace("\"allow\"", "\"deny\""),

@@ -26,7 +26,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("jail", &[]),
     ("audit", &[]),
     ("guest-sdk", &[]),
-    ("executor", &["policy", "jail", "audit", "guest-sdk"]),
+    ("container-init", &[]),
+    (
+        "executor",
+        &["policy", "jail", "audit", "guest-sdk", "container-init"],
+    ),
     ("worker", &["executor", "jail", "guest-sdk"]),
     ("harness", &["policy", "executor", "audit"]),
     ("xtask", &[]),

@@ -8,6 +8,7 @@
 mod api;
 mod bench;
 mod ci;
+mod containers;
 mod corpora;
 mod daemon;
 mod demo;
@@ -42,6 +43,9 @@ cargo xtask bench call   measure `print(1)` beside native python3, bubblewrap an
     --rounds N           rounds of the comparison                                      [200]
     --docker             start dockerd with runc and runsc if none is running (needs root)
     --peers-only         leave Lazaret out: the others alone
+cargo xtask bench containers
+                         measure `echo 1` in containers beside docker run and docker exec (needs docker)
+    --rounds N           rounds of the comparison                                      [20]
 cargo xtask bench reload change the policy under 2,000 decisions a second
     --seconds N          how long                                                      [20]
     --clients N          how many clients call at once                                 [64]
@@ -71,6 +75,7 @@ enum Task {
     Redcode(Vec<String>),
     BenchCall(bench::Options),
     BenchReload(bench::reload::Options),
+    BenchContainers(bench::containers::Options),
     BenchDecide,
     Fuzz(fuzz::Plan),
 }
@@ -89,6 +94,9 @@ impl Task {
             ["bench", "call", rest @ ..] => bench::Options::parse(rest).map(Self::BenchCall),
             ["bench", "reload", rest @ ..] => {
                 bench::reload::Options::parse(rest).map(Self::BenchReload)
+            }
+            ["bench", "containers", rest @ ..] => {
+                bench::containers::Options::parse(rest).map(Self::BenchContainers)
             }
             ["bench", "decide"] => Ok(Self::BenchDecide),
             ["fuzz", rest @ ..] => fuzz::Plan::parse(rest).map(Self::Fuzz),
@@ -111,6 +119,7 @@ fn perform(task: Task) -> Result<(), Failure> {
         Task::Redcode(rest) => redcode::run(&Workspace::find()?, &rest),
         Task::BenchCall(options) => bench::run(&Workspace::find()?, &options),
         Task::BenchReload(options) => bench::reload::run(&Workspace::find()?, &options),
+        Task::BenchContainers(options) => bench::containers::run(&Workspace::find()?, &options),
         Task::BenchDecide => bench::decide::run(&Workspace::find()?),
         Task::Fuzz(plan) => fuzz::run(&Workspace::find()?, &plan),
     }

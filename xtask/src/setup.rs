@@ -53,7 +53,7 @@ fn are_there() -> bool {
         && python_has_venv()
 }
 
-/// All binaries of the workspace. Always the same selection, so that no command
+/// All binaries of the workspace, and the first process of containers as a static program. Always the same selection, so that no command
 /// rebuilds a dependency because another one chose its features differently;
 /// without `xtask`, which is running.
 pub(crate) fn binaries(workspace: &Workspace) -> Result<(), Failure> {
@@ -62,7 +62,26 @@ pub(crate) fn binaries(workspace: &Workspace) -> Result<(), Failure> {
         "--workspace",
         "--exclude",
         "xtask",
+        "--exclude",
+        "container-init",
         "--bins",
+    ]))?;
+    static_init(workspace)
+}
+
+/// An image need have no C library, so what is put into it brings its own.
+fn static_init(workspace: &Workspace) -> Result<(), Failure> {
+    shell::run(shell::cargo(workspace.root()).args([
+        "rustc",
+        "--package",
+        "container-init",
+        "--bin",
+        "lazaret-init",
+        "--",
+        "-C",
+        "target-feature=+crt-static",
+        "-C",
+        "strip=symbols",
     ]))
 }
 
@@ -91,7 +110,7 @@ fn missing() -> Failure {
 
 /// Installs from the package lists that are there, and only if these are too old
 /// from fresh ones.
-fn install(packages: &[&str]) -> Result<(), Failure> {
+pub(crate) fn install(packages: &[&str]) -> Result<(), Failure> {
     let apt = |arguments: &[&str]| {
         let mut command = Command::new("apt-get");
         command

@@ -10,6 +10,7 @@
 //! that the machine lacks is named, not passed over.
 
 mod call;
+pub(crate) mod containers;
 mod contender;
 pub(crate) mod decide;
 mod docker;
