@@ -8,7 +8,7 @@
 //! Each arrow is a type that cannot be had without the step before it.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,6 +51,7 @@ struct Inner {
     rules: InForce,
     wasm: Wasm,
     ledger: Ledger,
+    ledger_path: PathBuf,
     book: Book,
     cancel: CancellationToken,
     calls: TaskTracker,
@@ -180,6 +181,7 @@ impl Harness {
             rules,
             wasm,
             ledger,
+            ledger_path: config.ledger_path(),
             book: Book::default(),
             cancel,
             calls: TaskTracker::new(),
@@ -398,6 +400,12 @@ impl Harness {
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.0.wasm.is_full()
+    }
+
+    /// Where the ledger lies, for who reads it.
+    #[must_use]
+    pub fn ledger_path(&self) -> &Path {
+        &self.0.ledger_path
     }
 
     /// How it stands.
@@ -637,6 +645,7 @@ fn outcome_entry(admitted: &Admitted, outcome: &Outcome) -> OutcomeEntry {
         truncated_stderr: outcome.stderr.truncated,
         usage: as_json(&outcome.usage),
         receipt: outcome.receipt.as_ref().map_or(Value::Null, as_json),
+        repeat: None,
     }
 }
 

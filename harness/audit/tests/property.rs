@@ -88,11 +88,12 @@ fn clear_logs(path: &Path) {
 
 /// Strikes one stored value, chosen by the dice.
 fn strike_value(path: &Path, dice: &mut Dice) -> String {
-    let (table, columns) = match dice.below(4) {
+    let (table, columns) = match dice.below(6) {
         0 => ("open_calls", &["seq", "call_id", "instance"][..]),
-        1 => ("bodies", &["id", "digest", "bytes"][..]),
-        2 => ("head", &["id", "count", "hash"][..]),
-        _ => ("records", &["seq", "call_id", "record", "hash"][..]),
+        1 => ("bodies", &["id", "bytes"][..]),
+        2 => ("head", &["id", "count", "edge"][..]),
+        3 => ("checkpoints", &["size", "note"][..]),
+        _ => ("records", &["seq", "call_id", "leaf", "record"][..]),
     };
     let column = *columns
         .get(usize::try_from(dice.below(columns.len() as u64)).unwrap())
@@ -133,6 +134,16 @@ fn other(old: Value, dice: &mut Dice) -> Value {
                 *byte ^= 1 << dice.below(8);
             }
             Value::Blob(bytes)
+        }
+        Value::Text(text) if !text.is_empty() => {
+            let mut letters: Vec<char> = text.chars().collect();
+            let at = usize::try_from(dice.below(letters.len() as u64)).unwrap();
+            if dice.below(8) == 0 {
+                letters.truncate(at);
+            } else if let Some(letter) = letters.get_mut(at) {
+                *letter = if *letter == 'A' { 'B' } else { 'A' };
+            }
+            Value::Text(letters.into_iter().collect())
         }
         _ => Value::Blob(vec![0; 16]),
     }
