@@ -14,6 +14,7 @@ pub(crate) mod containers;
 mod contender;
 pub(crate) mod decide;
 mod docker;
+pub(crate) mod ledger;
 mod load;
 mod memory;
 pub(crate) mod reload;
