@@ -4,7 +4,7 @@
 //!            ┌───────── harness ─────────┐        worker
 //!            ▼             ▼             ▼          │
 //!         policy ◄───── executor ─────► audit       │  (worker ─► executor)
-//!                        │     │                    │
+//!                        │     │                    │  (harness ─► agent)
 //!                        ▼     ▼                    │
 //!                      jail  guest-sdk ◄────────────┘
 //! ```
@@ -28,7 +28,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("guest-sdk", &[]),
     ("executor", &["policy", "jail", "audit", "guest-sdk"]),
     ("worker", &["executor", "jail", "guest-sdk"]),
-    ("harness", &["policy", "executor", "audit"]),
+    ("agent", &[]),
+    ("harness", &["policy", "executor", "audit", "agent"]),
     ("xtask", &[]),
 ];
 
