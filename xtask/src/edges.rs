@@ -4,7 +4,7 @@
 //!            ┌───────── harness ─────────┐        worker
 //!            ▼             ▼             ▼          │
 //!         policy ◄───── executor ─────► audit       │  (worker ─► executor)
-//!                        │     │                    │
+//!                        │     │                    │  (harness ─► agent)
 //!                        ▼     ▼                    │
 //!                      jail  guest-sdk ◄────────────┘
 //! ```
@@ -32,7 +32,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &["policy", "jail", "audit", "guest-sdk", "container-init"],
     ),
     ("worker", &["executor", "jail", "guest-sdk"]),
-    ("harness", &["policy", "executor", "audit"]),
+    ("agent", &[]),
+    ("harness", &["policy", "executor", "audit", "agent"]),
     ("xtask", &[]),
 ];
 
