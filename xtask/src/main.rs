@@ -46,6 +46,7 @@ cargo xtask bench reload change the policy under 2,000 decisions a second
     --seconds N          how long                                                      [20]
     --clients N          how many clients call at once                                 [64]
 cargo xtask bench decide measure the policy engine beside cedar, regorus, cel and openmoat
+cargo xtask bench egress measure the egress proxy beside a direct connection and mitmproxy
 cargo xtask fuzz SECONDS [TARGET…]
                          every fuzz target, or these, for so many seconds each
 ";
@@ -72,6 +73,7 @@ enum Task {
     BenchCall(bench::Options),
     BenchReload(bench::reload::Options),
     BenchDecide,
+    BenchEgress,
     Fuzz(fuzz::Plan),
 }
 
@@ -91,6 +93,7 @@ impl Task {
                 bench::reload::Options::parse(rest).map(Self::BenchReload)
             }
             ["bench", "decide"] => Ok(Self::BenchDecide),
+            ["bench", "egress"] => Ok(Self::BenchEgress),
             ["fuzz", rest @ ..] => fuzz::Plan::parse(rest).map(Self::Fuzz),
             [other, ..] => Err(Failure::Usage(format!(
                 "`{other}` does not stand here; see `cargo xtask --help`"
@@ -112,6 +115,7 @@ fn perform(task: Task) -> Result<(), Failure> {
         Task::BenchCall(options) => bench::run(&Workspace::find()?, &options),
         Task::BenchReload(options) => bench::reload::run(&Workspace::find()?, &options),
         Task::BenchDecide => bench::decide::run(&Workspace::find()?),
+        Task::BenchEgress => bench::egress::run(&Workspace::find()?),
         Task::Fuzz(plan) => fuzz::run(&Workspace::find()?, &plan),
     }
 }

@@ -13,6 +13,9 @@ use crate::workspace::Workspace;
 /// Debian's names of what the runtime's build needs.
 const PYTHON_PACKAGES: [&str; 2] = ["python3", "python3-venv"];
 
+/// The program that is the first process of a container.
+const HELPER: &str = "lazaret-helper";
+
 /// Python, binaries and runtime, in this order.
 pub(crate) fn prepare(workspace: &Workspace) -> Result<(), Failure> {
     python()?;
@@ -45,7 +48,36 @@ pub(crate) fn binaries(workspace: &Workspace) -> Result<(), Failure> {
         "--exclude",
         "xtask",
         "--bins",
-    ]))
+    ]))?;
+    helper(workspace)
+}
+
+/// The program that runs in containers, linked without libraries, because an image may hold any
+/// or none. With `--target` named, the flag is for the program and not for what builds it. It lies
+/// beside the other binaries as `lazaret-helper-static`.
+pub(crate) fn helper(workspace: &Workspace) -> Result<(), Failure> {
+    let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    shell::run(shell::cargo(workspace.root()).args([
+        "rustc",
+        "--release",
+        "--package",
+        "egress-helper",
+        "--bin",
+        HELPER,
+        "--target",
+        &target,
+        "--",
+        "-C",
+        "target-feature=+crt-static",
+    ]))?;
+    let built = workspace
+        .target()
+        .join(&target)
+        .join("release")
+        .join(HELPER);
+    let beside = workspace.bin("lazaret-helper-static");
+    std::fs::copy(&built, &beside).map_err(Failure::file(&built))?;
+    Ok(())
 }
 
 /// The Python runtime, built unless the one that is there verifies.

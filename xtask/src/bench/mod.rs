@@ -13,6 +13,7 @@ mod call;
 mod contender;
 pub(crate) mod decide;
 mod docker;
+pub(crate) mod egress;
 mod load;
 mod memory;
 pub(crate) mod reload;
