@@ -53,6 +53,7 @@ cargo xtask bench decide measure the policy engine beside cedar, regorus, cel an
 cargo xtask bench ledger measure the ledger beside plain SQLite
     --leaves N           time proofs from a ledger of so many records                  [0]
     --directory DIR      on the disk that matters                                      [target]
+cargo xtask bench egress measure the egress proxy beside a direct connection and mitmproxy
 cargo xtask fuzz SECONDS [TARGET…]
                          every fuzz target, or these, for so many seconds each
 ";
@@ -81,6 +82,7 @@ enum Task {
     BenchContainers(bench::containers::Options),
     BenchDecide,
     BenchLedger(bench::ledger::Options),
+    BenchEgress,
     Fuzz(fuzz::Plan),
 }
 
@@ -106,6 +108,7 @@ impl Task {
             ["bench", "ledger", rest @ ..] => {
                 bench::ledger::Options::parse(rest).map(Self::BenchLedger)
             }
+            ["bench", "egress"] => Ok(Self::BenchEgress),
             ["fuzz", rest @ ..] => fuzz::Plan::parse(rest).map(Self::Fuzz),
             [other, ..] => Err(Failure::Usage(format!(
                 "`{other}` does not stand here; see `cargo xtask --help`"
@@ -129,6 +132,7 @@ fn perform(task: Task) -> Result<(), Failure> {
         Task::BenchContainers(options) => bench::containers::run(&Workspace::find()?, &options),
         Task::BenchDecide => bench::decide::run(&Workspace::find()?),
         Task::BenchLedger(options) => bench::ledger::run(&Workspace::find()?, &options),
+        Task::BenchEgress => bench::egress::run(&Workspace::find()?),
         Task::Fuzz(plan) => fuzz::run(&Workspace::find()?, &plan),
     }
 }

@@ -15,6 +15,7 @@ mod contender;
 pub(crate) mod decide;
 mod docker;
 pub(crate) mod ledger;
+pub(crate) mod egress;
 mod load;
 mod memory;
 pub(crate) mod reload;
