@@ -48,6 +48,8 @@ cargo xtask bench reload change the policy under 2,000 decisions a second
 cargo xtask bench decide measure the policy engine beside cedar, regorus, cel and openmoat
 cargo xtask fuzz SECONDS [TARGET…]
                          every fuzz target, or these, for so many seconds each
+cargo xtask fuzz controls
+                         every fault that can be seeded, which its fuzz target must find
 ";
 
 fn main() -> ExitCode {
