@@ -382,7 +382,9 @@ fn searches_text(source: &ConditionFile) -> bool {
         | ConditionFile::Contains(_)
         | ConditionFile::Glob(_)
         | ConditionFile::Regex(_) => true,
-        ConditionFile::Any(inner) | ConditionFile::All(inner) => searches_text(inner),
+        ConditionFile::Any(inner) | ConditionFile::All(inner) | ConditionFile::Form(_, inner) => {
+            searches_text(inner)
+        }
         ConditionFile::AnyOf(_)
         | ConditionFile::Cidr(_)
         | ConditionFile::Range { .. }
