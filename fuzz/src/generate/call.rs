@@ -109,6 +109,7 @@ fn shell_text(u: &mut Unstructured<'_>) -> Result<String> {
         "f() { ls; }; f",
         "python3 -c 'x'",
         "rm --rec --force a",
+        "rm --rec a",
         "rm -rf --recursive a",
         "curl http://10.1.2.3/a",
         "curl http://[fd00::1]/",

@@ -150,7 +150,10 @@ pub fn rules(u: &mut Unstructured<'_>) -> Result<Vec<Rule>> {
 
 /// One rule with this effect.
 pub fn rule(u: &mut Unstructured<'_>, effect: &'static str) -> Result<Rule> {
-    let mut matches = clauses(u, 1, 3)?;
+    let mut matches = match u.ratio(1, 4)? {
+        true => BTreeMap::from([rare_clause(u)?]),
+        false => clauses(u, 1, 3)?,
+    };
     // Most rules name the tool that most calls use, as real ones do.
     if u.ratio(1, 3)? {
         matches.insert("tool", tool(u)?);
@@ -208,9 +211,8 @@ fn clauses(
     most: usize,
 ) -> Result<BTreeMap<&'static str, Condition>> {
     let clauses = several(u, least, most, |u| {
-        Ok(match u.int_in_range(0..=9)? {
-            8 => ("command.flags", flags(u)?),
-            9 => (*u.choose(ADDRESSES)?, Condition::Cidr(u.choose(RANGES)?)),
+        Ok(match u.int_in_range(0..=8)? {
+            8 => rare_clause(u)?,
             0 | 1 => (*u.choose(TEXT_FACTS)?, text_condition(u)?),
             2 | 3 => (*u.choose(ATOM_TEXTS)?, atom_condition(u)?),
             4 => (*u.choose(ATOM_ARRAYS)?, elements(u)?),
@@ -326,6 +328,14 @@ fn elements(u: &mut Unstructured<'_>) -> Result<Condition> {
     Ok(match u.arbitrary()? {
         true => Condition::Any(Box::new(inner)),
         false => Condition::All(Box::new(inner)),
+    })
+}
+
+/// What rules are seldom about, and what then should stand alone to be of weight.
+fn rare_clause(u: &mut Unstructured<'_>) -> Result<(&'static str, Condition)> {
+    Ok(match u.arbitrary()? {
+        true => ("command.flags", flags(u)?),
+        false => (*u.choose(ADDRESSES)?, Condition::Cidr(u.choose(RANGES)?)),
     })
 }
 
