@@ -1,7 +1,9 @@
 //! What sessions and principals have done: the state that rules and budgets ask for.
 //!
 //! Counting and deciding are one step under one lock, so that two calls at once cannot both be the
-//! last one that a budget allows. Kept in memory: a restart begins anew, and says nothing else. What
+//! last one that a budget allows. Kept in memory: a restart begins anew, because the ledger has no
+//! turns and no labels, and counting again what today's policy makes of yesterday's calls would be
+//! another count. Whoever bounds a principal for longer than a daemon lives cannot do it here. What
 //! is idle for a day is forgotten; when there is no room, a new session has no state, and then
 //! every rule and budget that asks for it gets no answer, which never helps a call.
 

@@ -221,6 +221,7 @@ impl Harness {
     /// # Errors
     /// The first profile that cannot be enforced here.
     pub async fn warm_up(&self) -> Result<(), StartError> {
+        drop(tokio::task::spawn_blocking(policy::texts::secrets::warm));
         let generation = Arc::clone(self.0.rules.standing().generation());
         self.sweep().await;
         for profile in generation.profiles().iter() {

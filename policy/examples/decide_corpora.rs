@@ -1,23 +1,18 @@
 //! Prints what the shipped policies make of the commands of the corpora: a table of verdicts.
 //!
 //! `LAZARET_CORPORA` names the folder of the corpora.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a program for developers"
-)]
+#![expect(clippy::unwrap_used, reason = "a program for developers")]
+
+#[path = "../tests/support/corpora.rs"]
+mod corpora;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-
 use std::time::{Duration, Instant};
 
 use policy::{CallId, Context, Policy, Profiles, ToolCall, Used, decide, decide_at, shipped};
-use serde_json::{Value, json};
+use serde_json::json;
 
 fn main() {
-    let usual = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpora");
-    let folder = std::env::var_os("LAZARET_CORPORA").map_or(usual, PathBuf::from);
     let profiles = Profiles::load(shipped::PROFILES.iter().map(|p| (p.file, p.text))).unwrap();
     let wanted = std::env::args().nth(1);
     println!(
@@ -41,16 +36,14 @@ fn main() {
             "redcode-exec-shell",
             "redcode-exec-python",
         ] {
-            let text = std::fs::read_to_string(folder.join(format!("{corpus}.jsonl"))).unwrap();
             let mut counts: BTreeMap<String, usize> = BTreeMap::new();
             let mut times: Vec<Duration> = Vec::new();
             let mut why: BTreeMap<String, (usize, String)> = BTreeMap::new();
-            for line in text.lines() {
-                let case: Value = serde_json::from_str(line).unwrap();
-                let code = case["code"].as_str().unwrap();
+            for case in corpora::cases(corpus).unwrap_or_default() {
+                let code = case.code.as_str();
                 let bytes =
                     json!({"tool": "run_command", "arguments": {"command": code}}).to_string();
-                if case["language"] == "shell" {
+                if case.language == "shell" {
                     let best = (0..3).map(|_| {
                         let started = Instant::now();
                         let call = ToolCall::parse(bytes.as_bytes()).unwrap();
@@ -70,7 +63,7 @@ fn main() {
                     &policy,
                     &context,
                     CallId::from_bytes([0; 16]),
-                    call(&case["language"], code),
+                    call(&case.language, code),
                 );
                 *counts.entry(decision.verdict().to_string()).or_default() += 1;
                 if decision.verdict() != policy::Verdict::Allow {
@@ -110,9 +103,9 @@ fn main() {
     }
 }
 
-fn call(language: &Value, code: &str) -> ToolCall {
-    let (tool, arguments) = match language.as_str() {
-        Some("shell") => ("run_command", json!({"command": code})),
+fn call(language: &str, code: &str) -> ToolCall {
+    let (tool, arguments) = match language {
+        "shell" => ("run_command", json!({"command": code})),
         _ => ("execute_code", json!({"language": language, "code": code})),
     };
     ToolCall::new(tool, arguments, "agent", Some("s")).unwrap()

@@ -247,6 +247,9 @@ impl<'a> House<'a> {
             ConditionFile::List(name) => ConditionFile::AnyOf(self.list(name)?),
             ConditionFile::Any(inner) => ConditionFile::Any(Box::new(self.resolved(inner)?)),
             ConditionFile::All(inner) => ConditionFile::All(Box::new(self.resolved(inner)?)),
+            ConditionFile::Form(form, inner) => {
+                ConditionFile::Form(*form, Box::new(self.resolved(inner)?))
+            }
             other => other.clone(),
         })
     }

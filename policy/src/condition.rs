@@ -23,6 +23,7 @@ pub(crate) use self::number::Num;
 use crate::cidr::Cidr;
 use crate::fact::{Fact, FactPath};
 use crate::file::{ConditionFile, Scalar};
+use crate::form::Form;
 
 /// Text longer than this is not searched, and the condition is unknown. Four times the code that
 /// any profile takes; a search through it costs a few milliseconds.
@@ -101,6 +102,8 @@ pub(crate) enum Condition {
         max: Option<Num>,
     },
     Exists(bool),
+    /// On a form of the text.
+    Form(Form, Box<Condition>),
     /// On an array: some element.
     Any(Box<Condition>),
     /// On an array: every element.
@@ -214,6 +217,9 @@ impl Condition {
                 Truth::of(in_range(*min, *max, number))
             }
             (Self::Range { .. }, Fact::Text(_) | Fact::Bool(_)) => Truth::Unknown,
+            (Self::Form(form, inner), Fact::Text(text)) if text.len() <= MAX_SEARCHED_BYTES => {
+                inner.truth(Fact::Text(&form.of(text)))
+            }
             (_, Fact::Text(text)) => self.search(text),
             (_, Fact::Number(_) | Fact::Bool(_)) => Truth::Unknown,
         }
@@ -237,6 +243,7 @@ impl Condition {
             | Self::Contains(_)
             | Self::Glob(_)
             | Self::Regex(_)
+            | Self::Form(..)
             | Self::Cidr(_)
             | Self::Range { .. }
             | Self::Exists(_) => self.truth(fact),
@@ -248,7 +255,11 @@ impl Condition {
         let longer = |flag: &str| match self {
             Self::AnyOf(values) => values.has_longer(flag),
             Self::Prefix(prefix) => prefix.starts_with(flag),
-            Self::Suffix(_) | Self::Contains(_) | Self::Glob(_) | Self::Regex(_) => true,
+            Self::Suffix(_)
+            | Self::Contains(_)
+            | Self::Glob(_)
+            | Self::Regex(_)
+            | Self::Form(..) => true,
             Self::Cidr(_) | Self::Range { .. } | Self::Exists(_) | Self::Any(_) | Self::All(_) => {
                 false
             }
@@ -279,9 +290,12 @@ impl Condition {
                 Ok(address) => Truth::of(ranges.iter().any(|range| range.holds(address))),
                 Err(_) => Truth::Unknown,
             },
-            Self::AnyOf(_) | Self::Range { .. } | Self::Exists(_) | Self::Any(_) | Self::All(_) => {
-                Truth::Unknown
-            }
+            Self::AnyOf(_)
+            | Self::Range { .. }
+            | Self::Exists(_)
+            | Self::Any(_)
+            | Self::All(_)
+            | Self::Form(..) => Truth::Unknown,
         }
     }
 }

@@ -184,6 +184,7 @@ fn answers(source: &ConditionFile) -> Answers {
         | ConditionFile::Suffix(_)
         | ConditionFile::Contains(_)
         | ConditionFile::Glob(_)
+        | ConditionFile::Form(..)
         | ConditionFile::Regex(_) => Answers { text: true, ..none },
         ConditionFile::Range { .. } => Answers {
             number: true,

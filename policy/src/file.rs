@@ -15,6 +15,7 @@ use toml::de::{DeTable, DeValue};
 use toml::value::Datetime;
 
 use crate::budget::{Most, Per};
+use crate::form::Form;
 use crate::tool::Role;
 use crate::verdict::Verdict;
 
@@ -298,6 +299,8 @@ pub(crate) enum ConditionFile {
     Any(Box<ConditionFile>),
     /// Every element of an array.
     All(Box<ConditionFile>),
+    /// Of a form of the text.
+    Form(Form, Box<ConditionFile>),
     /// One of a named list; becomes an [`Self::AnyOf`] before it is compiled.
     List(String),
 }
@@ -340,6 +343,7 @@ impl ConditionFile {
             Self::Exists(there) => json!({"exists": there}),
             Self::Any(inner) => json!({"any": inner.meaning()}),
             Self::All(inner) => json!({"all": inner.meaning()}),
+            Self::Form(form, inner) => json!({form.as_str(): inner.meaning()}),
             Self::List(name) => json!({"list": name}),
         }
     }
@@ -381,6 +385,8 @@ impl fmt::Display for ConditionFile {
             Self::Exists(false) => f.write_str("does not exist"),
             Self::Any(inner) => write!(f, "has an element that {inner}"),
             Self::All(inner) => write!(f, "has only elements of which each {inner}"),
+            Self::Form(Form::Nfkc, inner) => write!(f, "in NFKC {inner}"),
+            Self::Form(Form::Skeleton, inner) => write!(f, "as a skeleton {inner}"),
             Self::List(name) => write!(f, "is in the list {}", crate::text::quote(name)),
         }
     }
@@ -510,6 +516,8 @@ fn table_condition<'de, A: MapAccess<'de>>(
         "exists" => ConditionFile::Exists(map.next_value()?),
         "any" => ConditionFile::Any(Box::new(map.next_value()?)),
         "all" => ConditionFile::All(Box::new(map.next_value()?)),
+        "nfkc" => ConditionFile::Form(Form::Nfkc, Box::new(map.next_value()?)),
+        "skeleton" => ConditionFile::Form(Form::Skeleton, Box::new(map.next_value()?)),
         "list" => ConditionFile::List(map.next_value()?),
         _ => return Err(A::Error::custom(UnknownCondition(word))),
     })
@@ -584,7 +592,7 @@ impl fmt::Display for UnknownCondition<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "unknown condition {}; use equals, any_of, prefix, suffix, contains, glob, regex, cidr, min, max, exists, any, all or list, and put the path of a fact in quotes: \"arguments.key\" = …",
+            "unknown condition {}; use equals, any_of, prefix, suffix, contains, glob, regex, cidr, min, max, exists, any, all, nfkc, skeleton or list, and put the path of a fact in quotes: \"arguments.key\" = …",
             crate::text::quote(self.0)
         )
     }

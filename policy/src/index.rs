@@ -160,6 +160,7 @@ impl<'a> Entry<'a> {
             | Condition::Cidr(_)
             | Condition::Range { .. }
             | Condition::Exists(_)
+            | Condition::Form(..)
             | Condition::Any(_)
             | Condition::All(_) => false,
         };
@@ -202,6 +203,7 @@ fn key_of(clause: &Clause) -> Option<Key<'_>> {
         | (Condition::Regex(_), _)
         | (Condition::Cidr(_), _)
         | (Condition::Range { .. }, _)
+        | (Condition::Form(..), _)
         | (Condition::Any(_), _)
         | (Condition::All(_), _) => Some(Key::Present),
     }

@@ -41,6 +41,9 @@ pub mod compare;
 mod compile;
 mod condition;
 mod context;
+#[cfg(test)]
+#[path = "../tests/support/corpora.rs"]
+mod corpora;
 mod cover;
 mod decide;
 mod digest;
@@ -49,6 +52,7 @@ mod fact;
 mod facts;
 mod fault;
 mod file;
+mod form;
 mod format;
 mod grant;
 mod include;

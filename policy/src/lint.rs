@@ -36,8 +36,8 @@ pub enum Doubt {
     NoTests,
     /// The rule has tests, but takes effect in none of them.
     NeverMatchedInTests,
-    /// On a call of the rule's tests another rule says something else, and the test does not say
-    /// which of them is meant to win.
+    /// On a call of the rule's tests a stricter rule wins, and the test does not say that this is
+    /// meant.
     Overlaps {
         /// The number of the test, from 1.
         test: usize,
@@ -153,7 +153,7 @@ impl fmt::Display for Doubt {
             }
             Self::Overlaps { test, with, effect } => write!(
                 f,
-                "on the call of test {test} the {effect} {} takes effect as well; add `verdict` to say which is meant, or narrow one of them",
+                "on the call of test {test} the {effect} {} takes effect as well and wins; add `verdict` to say that this is meant, or narrow one of them",
                 quote(with)
             ),
             Self::Expired {
@@ -308,8 +308,8 @@ impl<'a> Filed<'a> {
     }
 }
 
-/// Two rules that say different things of one call are how exceptions are made; a test that names
-/// the verdict shows that this one was meant.
+/// A stricter rule on the same call is how exceptions are made; a test that names the verdict shows
+/// that this one was meant.
 fn overlaps(rule: &Rule, filed: &Filed<'_>) -> Option<Doubt> {
     let silent = rule
         .tests
@@ -321,7 +321,7 @@ fn overlaps(rule: &Rule, filed: &Filed<'_>) -> Option<Doubt> {
         let mine = taking_effect.iter().any(|hit| hit.id() == rule.id());
         let other = taking_effect
             .iter()
-            .find(|hit| hit.effect() != rule.effect())?;
+            .find(|hit| hit.effect() > rule.effect())?;
         mine.then(|| Doubt::Overlaps {
             test: number,
             with: other.id().to_owned(),
@@ -382,7 +382,9 @@ fn searches_text(source: &ConditionFile) -> bool {
         | ConditionFile::Contains(_)
         | ConditionFile::Glob(_)
         | ConditionFile::Regex(_) => true,
-        ConditionFile::Any(inner) | ConditionFile::All(inner) => searches_text(inner),
+        ConditionFile::Any(inner) | ConditionFile::All(inner) | ConditionFile::Form(_, inner) => {
+            searches_text(inner)
+        }
         ConditionFile::AnyOf(_)
         | ConditionFile::Cidr(_)
         | ConditionFile::Range { .. }

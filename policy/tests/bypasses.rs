@@ -3,18 +3,11 @@
 //! command that does pass, so that no test holds because everything is denied.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
-use policy::{Policy, Profiles, ToolCall, Verdict, explain, json, shipped};
-use serde_json::{Value, json};
+mod support;
 
-fn pack(name: &str) -> Policy {
-    let profiles = Profiles::load(shipped::PROFILES.iter().map(|p| (p.file, p.text))).unwrap();
-    let file = format!("{name}.toml");
-    let pack = shipped::PACKS
-        .iter()
-        .find(|pack| pack.file == file)
-        .unwrap();
-    Policy::load(pack.file, pack.text, &profiles).unwrap()
-}
+use policy::{ToolCall, Verdict, explain, json};
+use serde_json::{Value, json};
+use support::pack;
 
 fn call(command: &str) -> ToolCall {
     let arguments = json!({"command": command});

@@ -1,44 +1,17 @@
 //! What the shipped policies make of real commands: the part of the confusion table that must
 //! hold. The whole table: `cargo run -p policy --example decide_corpora`.
-//!
-//! Reads `../shared/corpora` where it is there, or the folder that `LAZARET_CORPORA` names, and
-//! says so where it is not; with `CI=true` it must be there.
-#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
-use std::path::PathBuf;
+mod support;
 
-use policy::{CallId, Decision, Kind, Policy, Profiles, ToolCall, Verdict, decide, shipped};
+use policy::{CallId, Decision, Kind, Policy, ToolCall, Verdict, decide};
 use serde_json::{Value, json};
+use support::pack;
 
 /// The code of each case of a corpus.
-fn cases(name: &str) -> Option<Vec<String>> {
-    let usual = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpora");
-    let folder = std::env::var_os("LAZARET_CORPORA").map_or(usual, PathBuf::from);
-    let file = folder.join(format!("{name}.jsonl"));
-    let Ok(text) = std::fs::read_to_string(&file) else {
-        assert!(
-            std::env::var_os("CI").is_none(),
-            "{} is not there",
-            file.display()
-        );
-        eprintln!("SKIPPED: {} is not there", file.display());
-        return None;
-    };
-    let code = |line: &str| {
-        let case: Value = serde_json::from_str(line).unwrap();
-        case.get("code").and_then(Value::as_str).unwrap().to_owned()
-    };
-    Some(text.lines().map(code).collect())
-}
-
-fn pack(name: &str) -> Policy {
-    let profiles = Profiles::load(shipped::PROFILES.iter().map(|p| (p.file, p.text))).unwrap();
-    let file = format!("{name}.toml");
-    let pack = shipped::PACKS
-        .iter()
-        .find(|pack| pack.file == file)
-        .unwrap();
-    Policy::load(pack.file, pack.text, &profiles).unwrap()
+fn codes(name: &str) -> Option<Vec<String>> {
+    let cases = support::corpora::cases(name)?;
+    Some(cases.into_iter().map(|case| case.code).collect())
 }
 
 fn judged(policy: &Policy, tool: &str, arguments: Value) -> Decision {
@@ -52,7 +25,7 @@ fn judged(policy: &Policy, tool: &str, arguments: Value) -> Decision {
 fn contain_asks_nobody_and_gives_nothing() {
     let policy = pack("contain");
     for corpus in ["agent-commands", "tldr-commands", "redcode-exec-shell"] {
-        for command in cases(corpus).unwrap_or_default() {
+        for command in codes(corpus).unwrap_or_default() {
             let decision = judged(&policy, "run_command", json!({"command": command}));
             assert_eq!(
                 decision.verdict(),
@@ -64,7 +37,7 @@ fn contain_asks_nobody_and_gives_nothing() {
             assert_eq!(profile, "container-offline", "{command}");
         }
     }
-    for code in cases("redcode-exec-python").unwrap_or_default() {
+    for code in codes("redcode-exec-python").unwrap_or_default() {
         let decision = judged(
             &policy,
             "execute_code",
@@ -94,7 +67,7 @@ fn readonly_lets_nothing_through_that_changes_something() {
     let policy = pack("shell-readonly");
     let mut allowed = 0;
     for corpus in ["agent-commands", "redcode-exec-shell"] {
-        for command in cases(corpus).unwrap_or_default() {
+        for command in codes(corpus).unwrap_or_default() {
             let decision = judged(&policy, "run_command", json!({"command": command}));
             if decision.verdict() != Verdict::Allow {
                 continue;
@@ -119,7 +92,7 @@ fn readonly_lets_nothing_through_that_changes_something() {
     }
     // The control: it does let commands through.
     assert!(
-        allowed > 1_000 || cases("agent-commands").is_none(),
+        allowed > 1_000 || codes("agent-commands").is_none(),
         "{allowed}"
     );
 }

@@ -503,3 +503,83 @@ fn the_digest_covers_every_word_that_changes_a_verdict() {
         digest("when = \"tool=='x'\"")
     );
 }
+
+// ---- forms --------------------------------------------------------------------------------------
+
+#[test]
+fn a_form_is_asked_instead_of_the_text() {
+    let denied = |condition: &str, text: &str| {
+        let deny = rule(
+            "d",
+            "deny",
+            &format!("match = {{ \"arguments.a\" = {condition} }}"),
+        );
+        let policy = load(&format!("{ALLOW}{deny}")).unwrap();
+        judge(&policy, &python(json!({"a": text}))).verdict() == Verdict::Deny
+    };
+    // Full-width letters, a ligature, a Cyrillic letter, a letter that is two in its skeleton.
+    for (condition, text, wanted) in [
+        (r#"{ prefix = "sudo" }"#, "\u{ff53}udo rm", false),
+        (r#"{ nfkc = { prefix = "sudo" } }"#, "\u{ff53}udo rm", true),
+        (r#"{ nfkc = { regex = "^sudo" } }"#, "\u{ff53}udo rm", true),
+        (r#"{ nfkc = { glob = "s* rm" } }"#, "\u{ff53}udo rm", true),
+        (r#"{ nfkc = "file" }"#, "\u{fb01}le", true),
+        (r#"{ nfkc = "\u{fb01}le" }"#, "file", true),
+        (r#"{ nfkc = { contains = "rm" } }"#, "\u{440}m", false),
+        (r#"{ contains = "admin" }"#, "\u{430}dmin", false),
+        (
+            r#"{ skeleton = { contains = "admin" } }"#,
+            "\u{430}dmin",
+            true,
+        ),
+        (r#"{ skeleton = ["root", "admin"] }"#, "\u{430}dmin", true),
+        (r#"{ skeleton = ["root", "admin"] }"#, "admin", true),
+        (
+            r#"{ skeleton = { suffix = "admin" } }"#,
+            "administrator",
+            false,
+        ),
+    ] {
+        let condition = condition.replace("\\u{fb01}", "\u{fb01}");
+        assert_eq!(denied(&condition, text), wanted, "{condition} {text}");
+    }
+}
+
+#[test]
+fn a_form_of_what_is_no_text_is_unknown_and_of_no_text_condition_refused() {
+    let policy = load(&format!(
+        "{ALLOW}{}",
+        rule(
+            "d",
+            "deny",
+            "match = { \"arguments.a\" = { nfkc = \"x\" } }"
+        )
+    ))
+    .unwrap();
+    for (value, wanted) in [(json!(5), Verdict::Deny), (json!("y"), Verdict::Allow)] {
+        assert_eq!(
+            judge(&policy, &python(json!({"a": value}))).verdict(),
+            wanted
+        );
+    }
+    for condition in [
+        "{ nfkc = 5 }",
+        "{ nfkc = { min = 1 } }",
+        "{ nfkc = { exists = true } }",
+        "{ nfkc = { skeleton = \"x\" } }",
+        "{ skeleton = { regex = \"m\" } }",
+        "{ skeleton = { any = \"m\" } }",
+    ] {
+        let error = refused(&rule(
+            "d",
+            "deny",
+            &format!("match = {{ \"arguments.a\" = {condition} }}"),
+        ));
+        assert!(
+            error.contains("is a form of a text"),
+            "{condition}: {error}"
+        );
+    }
+    let list = "match = { \"arguments.a\" = { any = { skeleton = \"x\" } } }";
+    assert!(load(&rule("d", "deny", list)).is_ok());
+}

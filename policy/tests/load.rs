@@ -122,7 +122,7 @@ fn keys_that_do_not_exist_are_refused() {
         ),
         (
             OK.replace("\"execute_code\"", "{ startswith = \"a\" }"),
-            "unknown condition `startswith`; use equals, any_of, prefix, suffix, contains, glob, regex, cidr, min, max, exists, any, all or list",
+            "unknown condition `startswith`; use equals, any_of, prefix, suffix, contains, glob, regex, cidr, min, max, exists, any, all, nfkc, skeleton or list",
         ),
         (
             OK.replace(

@@ -1,10 +1,13 @@
-//! `cargo xtask fuzz SECONDS [TARGET…]`: every fuzz target for so many seconds.
+//! `cargo xtask fuzz SECONDS [TARGET…]`: every fuzz target for so many seconds. `cargo xtask fuzz
+//! controls`: every fault that `fuzz/src/fault.rs` can seed, which the target must find.
 //!
 //! The targets lie in `fuzz/`, a workspace of its own. They are built by cargo-fuzz with the usual
 //! compiler and without a sanitizer: the policy crate has no unsafe code, so a sanitizer would
 //! only take time, while overflow checks and debug assertions stay on. What libFuzzer learns stays
 //! in the target directory; `fuzz/corpus` has a few seeds that nobody but a person changes. A
-//! finding fails the command and lies in `fuzz/artifacts`.
+//! finding fails the command and lies in `fuzz/artifacts`. In CI the target that needs another
+//! engine is left out: it takes as long to compile as all others together, and runs with
+//! `cargo xtask fuzz`.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -21,6 +24,10 @@ const VERSION: &str = "0.13.2";
 const CI_SECONDS: u64 = 20;
 /// The target whose comparison takes long to compile, and the feature that it needs.
 const HEAVY: &str = "cedar";
+/// How long a target may look for a fault that was seeded; most are found within a second.
+const CONTROL_SECONDS: u64 = 60;
+/// How a target is told which fault to seed.
+const FAULT: &str = "LAZARET_SEEDED_FAULT";
 /// One input may take so long: a thousand times what the slowest should.
 const INPUT_SECONDS: u64 = 10;
 /// Memory of a target; inputs are small, so more is a finding.
@@ -30,19 +37,37 @@ const SHOWN_LINES: usize = 12;
 
 /// What to run.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Plan {
-    seconds: u64,
-    /// None: all.
-    targets: Vec<String>,
+pub(crate) enum Plan {
+    /// Every seeded fault.
+    Controls,
+    /// Targets, for so many seconds each.
+    Targets { seconds: u64, targets: Targets },
+}
+
+/// Which targets.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Targets {
+    All,
+    /// All but the one that takes long to compile.
+    Light,
+    Named(Vec<String>),
 }
 
 impl Plan {
     pub(crate) fn parse(words: &[&str]) -> Result<Self, Failure> {
-        let usage = || Failure::Usage("`fuzz` wants a number of seconds after it".into());
-        let (seconds, targets) = words.split_first().ok_or_else(usage)?;
-        Ok(Self {
-            seconds: seconds.parse().ok().filter(|s| *s > 0).ok_or_else(usage)?,
-            targets: targets.iter().map(|&target| target.into()).collect(),
+        let usage =
+            || Failure::Usage("`fuzz` wants a number of seconds after it, or `controls`".into());
+        let (first, rest) = words.split_first().ok_or_else(usage)?;
+        if *first == "controls" && rest.is_empty() {
+            return Ok(Self::Controls);
+        }
+        let targets = rest.iter().map(|&target| target.into()).collect();
+        Ok(Self::Targets {
+            seconds: first.parse().ok().filter(|s| *s > 0).ok_or_else(usage)?,
+            targets: match rest {
+                [] => Targets::All,
+                [..] => Targets::Named(targets),
+            },
         })
     }
 }
@@ -50,7 +75,7 @@ impl Plan {
 /// Runs what was asked for; cargo-fuzz must be there.
 pub(crate) fn run(workspace: &Workspace, plan: &Plan) -> Result<(), Failure> {
     match Fuzzer::find(workspace, Strictness::of_environment())? {
-        Some(fuzzer) => fuzzer.run(plan),
+        Some(fuzzer) => fuzzer.perform(plan),
         None => Err(Failure::Missing {
             what: "cargo-fuzz".into(),
             remedy: install_line(),
@@ -66,11 +91,10 @@ pub(crate) fn stage(workspace: &Workspace, strictness: Strictness) -> Result<Fin
             install_line()
         )));
     };
-    let plan = Plan {
-        seconds: CI_SECONDS,
-        targets: Vec::new(),
-    };
-    fuzzer.run(&plan).map(|()| Finding::Done)
+    let targets = Targets::Light;
+    fuzzer.run(CI_SECONDS, &targets)?;
+    fuzzer.run_controls()?;
+    Ok(Finding::Done)
 }
 
 fn install_line() -> String {
@@ -107,25 +131,82 @@ impl Fuzzer {
         }))
     }
 
-    fn run(&self, plan: &Plan) -> Result<(), Failure> {
-        let all = self.all_targets()?;
-        if let Some(unknown) = plan.targets.iter().find(|target| !all.contains(target)) {
-            let have = all.join(", ");
-            return Err(Failure::Usage(format!(
-                "no target `{unknown}`; there are {have}"
-            )));
+    fn perform(&self, plan: &Plan) -> Result<(), Failure> {
+        match plan {
+            Plan::Controls => self.run_controls(),
+            Plan::Targets { seconds, targets } => self.run(*seconds, targets),
         }
-        let targets = if plan.targets.is_empty() {
-            all
-        } else {
-            plan.targets.clone()
-        };
-        self.build(plan, &targets)?;
-        let runs = targets
+    }
+
+    fn run(&self, seconds: u64, targets: &Targets) -> Result<(), Failure> {
+        self.build(targets)?;
+        let runs = self
+            .chosen(targets)?
             .into_iter()
-            .map(|target| self.fuzz(target, plan.seconds))
+            .map(|target| self.fuzz(target, seconds))
             .collect::<Result<Vec<_>, _>>()?;
         report(&runs)
+    }
+
+    fn chosen(&self, targets: &Targets) -> Result<Vec<String>, Failure> {
+        let mut all = self.all_targets()?;
+        match targets {
+            Targets::All => Ok(all),
+            Targets::Light => {
+                all.retain(|target| target != HEAVY);
+                Ok(all)
+            }
+            Targets::Named(named) => match named.iter().find(|target| !all.contains(target)) {
+                None => Ok(named.clone()),
+                Some(unknown) => Err(Failure::Usage(format!(
+                    "no target `{unknown}`; there are {}",
+                    all.join(", ")
+                ))),
+            },
+        }
+    }
+
+    /// Every target that has a fault to find must find it.
+    fn run_controls(&self) -> Result<(), Failure> {
+        let controls = self.all_controls()?;
+        let mut targets: Vec<String> = controls.iter().map(|c| c.target.clone()).collect();
+        targets.sort();
+        targets.dedup();
+        self.build(&Targets::Named(targets))?;
+        let runs = controls
+            .into_iter()
+            .map(|control| self.seed(control))
+            .collect::<Result<Vec<_>, _>>()?;
+        report_controls(&runs)
+    }
+
+    /// As the table in the source has them.
+    fn all_controls(&self) -> Result<Vec<Control>, Failure> {
+        let file = self.project.join("src/fault.rs");
+        let text = std::fs::read_to_string(&file).map_err(Failure::file(&file))?;
+        let controls: Vec<Control> = text.lines().filter_map(Control::of_line).collect();
+        match controls.is_empty() {
+            true => Err(Failure::Check(format!(
+                "{} lists no fault; keep the table `ALL` one fault a line",
+                file.display()
+            ))),
+            false => Ok(controls),
+        }
+    }
+
+    /// Learns into a folder of its own; what the target learnt without a fault is only read.
+    fn seed(&self, control: Control) -> Result<(Control, Run), Failure> {
+        println!("{}: {}", control.target, control.fault);
+        let work = self.scratch.join("controls").join(&control.fault);
+        if work.exists() {
+            std::fs::remove_dir_all(&work).map_err(Failure::file(&work))?;
+        }
+        let mut program = self.program(&control.target, &folder(work)?, CONTROL_SECONDS);
+        program
+            .arg(folder(self.scratch.join("corpus").join(&control.target))?)
+            .env(FAULT, &control.fault);
+        let run = finish(control.target.clone(), program)?;
+        Ok((control, run))
     }
 
     /// By the names of their files.
@@ -142,8 +223,8 @@ impl Fuzzer {
     }
 
     /// All at once, or each that was asked for.
-    fn build(&self, plan: &Plan, targets: &[String]) -> Result<(), Failure> {
-        let heavy = targets.iter().any(|target| target == HEAVY);
+    fn build(&self, targets: &Targets) -> Result<(), Failure> {
+        let heavy = self.chosen(targets)?.iter().any(|target| target == HEAVY);
         let build = |target: Option<&String>| {
             let mut cargo = shell::cargo(&self.project);
             cargo.env("PATH", self.search_path());
@@ -156,10 +237,10 @@ impl Fuzzer {
             cargo.args(target);
             shell::run(&mut cargo)
         };
-        if plan.targets.is_empty() {
-            return build(None);
+        match targets {
+            Targets::All | Targets::Light => build(None),
+            Targets::Named(named) => named.iter().try_for_each(|target| build(Some(target))),
         }
-        targets.iter().try_for_each(|target| build(Some(target)))
     }
 
     fn search_path(&self) -> std::ffi::OsString {
@@ -173,26 +254,82 @@ impl Fuzzer {
         println!("{target}: {seconds} s");
         let learnt = folder(self.scratch.join("corpus").join(&target))?;
         let artifacts = folder(self.project.join("artifacts").join(&target))?;
-        let seeds = folder(self.project.join("corpus").join(&target))?;
-        let program = self
-            .scratch
-            .join("build")
-            .join(triple())
-            .join("release")
-            .join(&target);
-        let output = Command::new(&program)
-            .arg(learnt)
-            .arg(seeds)
+        let mut program = self.program(&target, &artifacts, seconds);
+        // The first folder is the one that it learns into.
+        program.arg(learnt);
+        program.arg(folder(self.project.join("corpus").join(&target))?);
+        finish(target, program)
+    }
+
+    /// A target, about to run, with what it finds left in `artifacts`.
+    fn program(&self, target: &str, artifacts: &Path, seconds: u64) -> Command {
+        let built = self.scratch.join("build").join(triple()).join("release");
+        let mut program = Command::new(built.join(target));
+        program
             .arg(format!("-max_total_time={seconds}"))
             .arg(format!("-timeout={INPUT_SECONDS}"))
             .arg(format!("-rss_limit_mb={MEMORY_MB}"))
             .arg(format!("-artifact_prefix={}/", artifacts.display()))
             .args(["-print_final_stats=1", "-verbosity=0"])
-            .stdin(Stdio::null())
-            .output()
-            .map_err(Failure::file(&program))?;
-        Ok(Run::of(target, &output))
+            .stdin(Stdio::null());
+        program
     }
+}
+
+fn finish(target: String, mut program: Command) -> Result<Run, Failure> {
+    let file = PathBuf::from(program.get_program());
+    let output = program.output().map_err(Failure::file(&file))?;
+    Ok(Run::of(target, &output))
+}
+
+/// A fault, and the target that must find it.
+#[derive(Debug, PartialEq, Eq)]
+struct Control {
+    fault: String,
+    target: String,
+}
+
+impl Control {
+    /// `("fault", "target", Fault::Its),`
+    fn of_line(line: &str) -> Option<Self> {
+        let mut parts = line.trim().strip_prefix("(\"")?.split('"');
+        let (fault, _, target) = (parts.next()?, parts.next()?, parts.next()?);
+        parts.next()?.contains("Fault::").then(|| Self {
+            fault: fault.to_owned(),
+            target: target.to_owned(),
+        })
+    }
+}
+
+fn report_controls(runs: &[(Control, Run)]) -> Result<(), Failure> {
+    let mut table = Table::new(&[
+        ("seeded fault", Align::Left),
+        ("target", Align::Left),
+        ("executions", Align::Right),
+        ("found", Align::Left),
+    ]);
+    for (control, run) in runs {
+        table.row([
+            control.fault.clone(),
+            control.target.clone(),
+            number(run.executions),
+            (if run.finding.is_some() { "yes" } else { "NO" }).to_owned(),
+        ]);
+    }
+    print!("{table}");
+    let missed = runs.iter().filter(|(_, run)| run.finding.is_none());
+    let missed: Vec<&str> = missed.map(|(control, _)| control.fault.as_str()).collect();
+    match missed.is_empty() {
+        true => Ok(()),
+        false => Err(Failure::Check(format!(
+            "no oracle found {}; it must see more of what it judges",
+            missed.join(", ")
+        ))),
+    }
+}
+
+fn number(n: Option<u64>) -> String {
+    n.map_or_else(|| "-".to_owned(), |n| n.to_string())
 }
 
 fn folder(path: PathBuf) -> Result<PathBuf, Failure> {
@@ -258,7 +395,6 @@ fn report(runs: &[Run]) -> Result<(), Failure> {
         ("per second", Align::Right),
         ("finding", Align::Left),
     ]);
-    let number = |n: Option<u64>| n.map_or_else(|| "-".to_owned(), |n| n.to_string());
     for run in runs {
         let found = if run.finding.is_some() {
             "FOUND"
@@ -297,15 +433,33 @@ mod tests {
 
     #[test]
     fn plans_are_read() {
-        let plan = Plan::parse(&["20", "shell", "when"]).unwrap();
-        assert_eq!((plan.seconds, plan.targets.len()), (20, 2));
-        assert_eq!(Plan::parse(&["20"]).unwrap().targets.len(), 0);
-        for words in [&[][..], &["0"], &["shell"], &["-1"]] {
+        let named = |targets: &[&str]| Plan::Targets {
+            seconds: 20,
+            targets: match targets {
+                [] => Targets::All,
+                [..] => Targets::Named(targets.iter().map(|&t| t.into()).collect()),
+            },
+        };
+        assert_eq!(
+            Plan::parse(&["20", "shell", "when"]).unwrap(),
+            named(&["shell", "when"])
+        );
+        assert_eq!(Plan::parse(&["20"]).unwrap(), named(&[]));
+        assert_eq!(Plan::parse(&["controls"]).unwrap(), Plan::Controls);
+        for words in [&[][..], &["0"], &["shell"], &["-1"], &["controls", "20"]] {
             assert!(
                 matches!(Plan::parse(words), Err(Failure::Usage(_))),
                 "{words:?}"
             );
         }
+    }
+
+    #[test]
+    fn controls_are_read_off_their_table() {
+        let line = r#"    ("lose-rule", "engine", Fault::LoseRule),"#;
+        let control = Control::of_line(line).unwrap();
+        assert_eq!((&*control.fault, &*control.target), ("lose-rule", "engine"));
+        assert_eq!(Control::of_line("pub const ALL: &[(&str)] = &["), None);
     }
 
     #[test]

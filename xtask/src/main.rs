@@ -56,6 +56,8 @@ cargo xtask bench ledger measure the ledger beside plain SQLite
 cargo xtask bench egress measure the egress proxy beside a direct connection and mitmproxy
 cargo xtask fuzz SECONDS [TARGET…]
                          every fuzz target, or these, for so many seconds each
+cargo xtask fuzz controls
+                         every fault that can be seeded, which its fuzz target must find
 ";
 
 fn main() -> ExitCode {

@@ -3,7 +3,6 @@
 //! ```text
 //!  rules ──► ours · cedar · rego · cel ──► decide    the decision alone, 10 to 10,000 rules
 //!  corpus ─► ours · openmoat ────────────► commands  from raw JSON, with the shell analysis
-//!  worst texts of 64 KB ──► ours ────────► worst     the ceiling
 //!  rules with tests ──► ours ────────────► loading
 //! ```
 //!
@@ -21,7 +20,6 @@ pub mod rego;
 pub mod rules;
 pub mod sample;
 pub mod table;
-pub mod worst;
 
 /// What can go wrong is shown to a developer, once.
 pub type Outcome<T> = Result<T, Box<dyn std::error::Error>>;

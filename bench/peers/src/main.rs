@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use peers::{Outcome, commands, decide, loading, worst};
+use peers::{Outcome, commands, decide, loading};
 
 fn main() -> ExitCode {
     match run() {
@@ -17,6 +17,5 @@ fn main() -> ExitCode {
 fn run() -> Outcome<()> {
     decide::run()?;
     commands::run()?;
-    worst::run()?;
     loading::run()
 }

@@ -108,6 +108,14 @@ fn shell_text(u: &mut Unstructured<'_>) -> Result<String> {
         "find . -exec rm {} \\;",
         "f() { ls; }; f",
         "python3 -c 'x'",
+        "rm --rec --force a",
+        "rm --rec a",
+        "rm -rf --recursive a",
+        "curl http://10.1.2.3/a",
+        "curl http://[fd00::1]/",
+        "ssh 192.168.1.1 ls",
+        "nc 2130706433 80",
+        "curl http://[::ffff:10.1.2.3]/",
         "",
     ];
     let pieces = several(u, 1, 3, |u| u.choose(PIECES).copied())?;

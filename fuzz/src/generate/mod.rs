@@ -4,23 +4,29 @@
 //! then a word is any text. Never fails for lack of bytes: what is missing reads as zeros, which
 //! choose the first of everything.
 
+pub mod budget;
 pub mod call;
 pub mod rules;
 pub mod text;
 pub mod when;
 
 use arbitrary::{Result, Unstructured};
+use policy::Context;
 
 /// The most calls for one policy.
 const MAX_CALLS: u8 = 5;
 
 /// A policy's rules and the calls to hold against them.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Case {
     /// The rules.
     pub rules: Vec<rules::Rule>,
+    /// Ceilings over several calls.
+    pub budgets: Vec<budget::Budget>,
     /// The calls, as JSON.
     pub calls: Vec<serde_json::Value>,
+    /// The world that they are made in.
+    pub context: Context,
 }
 
 /// A policy and calls.
@@ -28,7 +34,17 @@ pub fn case(u: &mut Unstructured<'_>) -> Result<Case> {
     let rules = rules::rules(u)?;
     let count = u.int_in_range(1..=MAX_CALLS)?;
     let calls = (0..count).map(|_| call::call(u)).collect::<Result<_>>()?;
-    Ok(Case { rules, calls })
+    let budgets = budget::budgets(u)?;
+    let context = Context {
+        budgets: budget::used(u, &budgets)?,
+        ..when::context(u)?
+    };
+    Ok(Case {
+        rules,
+        budgets,
+        calls,
+        context,
+    })
 }
 
 /// The same of what cedar can say.
@@ -64,6 +80,8 @@ const WORDS: &[&str] = &[
     "..",
     "\u{200b}",
     "\n",
+    "10.1.2.3",
+    "::ffff:10.1.2.3",
 ];
 
 /// A text that is not empty: one of the few, or any.

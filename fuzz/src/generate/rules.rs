@@ -8,6 +8,7 @@ use std::fmt;
 
 use arbitrary::{Result, Unstructured};
 
+use super::when::{self, When};
 use super::{several, word};
 
 /// The most rules of one policy: enough for the index to have something to choose from.
@@ -28,6 +29,10 @@ pub struct Rule {
     pub unless: BTreeMap<&'static str, Condition>,
     /// Whether the rule is only recorded.
     pub shadow: bool,
+    /// A condition beside the facts.
+    pub when: Option<When>,
+    /// Seconds since the beginning of 1970 in UTC.
+    pub expires_s: Option<u64>,
 }
 
 /// A condition on one fact.
@@ -47,6 +52,8 @@ pub enum Condition {
     Glob(String),
     /// Contains a match of a regular expression.
     Regex(&'static str),
+    /// Is an address of a range.
+    Cidr(&'static str),
     /// Lies in a range, as TOML writes it.
     Range(&'static str),
     /// Is there, or is not.
@@ -92,6 +99,29 @@ const ATOM_TEXTS: &[&str] = &[
     "path.value",
     "shell.syntax",
 ];
+/// Facts of atoms that are an address, or not there.
+const ADDRESSES: &[&str] = &["host.address", "arguments.a"];
+const RANGES: &[&str] = &[
+    "10.0.0.0/8",
+    "0.0.0.0/0",
+    "::/0",
+    "192.168.1.1",
+    "fd00::/8",
+    "10.1.2.3",
+];
+/// Options, whole and shortened.
+const FLAGS: &[&str] = &[
+    "-r",
+    "-f",
+    "--recursive",
+    "--rec",
+    "--force",
+    "--re",
+    "--",
+    "-",
+];
+/// Around the moments at which calls take place.
+const EXPIRIES_S: &[u64] = &[1, 1_792_413_005, 1_792_413_006];
 /// Facts of atoms that are arrays.
 const ATOM_ARRAYS: &[&str] = &[
     "command.arguments",
@@ -120,7 +150,10 @@ pub fn rules(u: &mut Unstructured<'_>) -> Result<Vec<Rule>> {
 
 /// One rule with this effect.
 pub fn rule(u: &mut Unstructured<'_>, effect: &'static str) -> Result<Rule> {
-    let mut matches = clauses(u, 1, 3)?;
+    let mut matches = match u.ratio(1, 4)? {
+        true => BTreeMap::from([rare_clause(u)?]),
+        false => clauses(u, 1, 3)?,
+    };
     // Most rules name the tool that most calls use, as real ones do.
     if u.ratio(1, 3)? {
         matches.insert("tool", tool(u)?);
@@ -137,7 +170,16 @@ pub fn rule(u: &mut Unstructured<'_>, effect: &'static str) -> Result<Rule> {
         matches,
         unless: clauses(u, 0, 1)?,
         shadow: u.ratio(1, 8)?,
+        when: sometimes(u, when::when)?,
+        expires_s: sometimes(u, |u| u.choose(EXPIRIES_S).copied())?,
     })
+}
+
+fn sometimes<T>(
+    u: &mut Unstructured<'_>,
+    one: impl FnOnce(&mut Unstructured<'_>) -> Result<T>,
+) -> Result<Option<T>> {
+    u.ratio(1, 6)?.then(|| one(u)).transpose()
 }
 
 /// A rule of what cedar can say: texts that are compared, listed, or searched for a piece.
@@ -149,6 +191,8 @@ pub fn plain_rule(u: &mut Unstructured<'_>, number: usize) -> Result<Rule> {
         matches: plain_clauses(u, 1, 3)?,
         unless: plain_clauses(u, 0, 1)?,
         shadow: false,
+        when: None,
+        expires_s: None,
     })
 }
 
@@ -167,7 +211,8 @@ fn clauses(
     most: usize,
 ) -> Result<BTreeMap<&'static str, Condition>> {
     let clauses = several(u, least, most, |u| {
-        Ok(match u.int_in_range(0..=7)? {
+        Ok(match u.int_in_range(0..=8)? {
+            8 => rare_clause(u)?,
             0 | 1 => (*u.choose(TEXT_FACTS)?, text_condition(u)?),
             2 | 3 => (*u.choose(ATOM_TEXTS)?, atom_condition(u)?),
             4 => (*u.choose(ATOM_ARRAYS)?, elements(u)?),
@@ -286,6 +331,30 @@ fn elements(u: &mut Unstructured<'_>) -> Result<Condition> {
     })
 }
 
+/// What rules are seldom about, and what then should stand alone to be of weight.
+fn rare_clause(u: &mut Unstructured<'_>) -> Result<(&'static str, Condition)> {
+    Ok(match u.arbitrary()? {
+        true => ("command.flags", flags(u)?),
+        false => (*u.choose(ADDRESSES)?, Condition::Cidr(u.choose(RANGES)?)),
+    })
+}
+
+/// On the options of a command.
+fn flags(u: &mut Unstructured<'_>) -> Result<Condition> {
+    let flag = |u: &mut Unstructured<'_>| Ok((*u.choose(FLAGS)?).to_owned());
+    let inner = match u.int_in_range(0..=4)? {
+        0 => Condition::Is(Scalar::Text(flag(u)?)),
+        1 => Condition::OneOf(several(u, 1, 3, |u| flag(u).map(Scalar::Text))?),
+        2 => Condition::Prefix(flag(u)?),
+        3 => Condition::Contains(flag(u)?),
+        _ => Condition::Regex("^--r"),
+    };
+    Ok(match u.arbitrary()? {
+        true => Condition::Any(Box::new(inner)),
+        false => Condition::All(Box::new(inner)),
+    })
+}
+
 fn element(u: &mut Unstructured<'_>) -> Result<Condition> {
     Ok(match u.int_in_range(0..=3)? {
         0 => Condition::Is(scalar(u)?),
@@ -316,6 +385,26 @@ pub(crate) fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
 }
 
+impl Rule {
+    /// The id that the file has for it.
+    pub fn id(&self) -> String {
+        format!("r{}", self.number)
+    }
+
+    /// Makes every range of addresses as wide as its family.
+    pub(crate) fn widen_ranges(&mut self) {
+        for condition in self.matches.values_mut().chain(self.unless.values_mut()) {
+            if let Condition::Cidr(range) = condition {
+                *range = if range.contains(':') {
+                    "::/0"
+                } else {
+                    "0.0.0.0/0"
+                };
+            }
+        }
+    }
+}
+
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { number, effect, .. } = self;
@@ -329,8 +418,24 @@ impl fmt::Display for Rule {
         if self.shadow {
             writeln!(f, "mode = \"shadow\"")?;
         }
+        if let Some(when) = &self.when {
+            writeln!(f, "when = {}", quoted(&when.to_string()))?;
+        }
+        if let Some(seconds) = self.expires_s {
+            writeln!(f, "expires = {}", moment(seconds))?;
+        }
         write_clauses(f, "match", &self.matches)?;
         write_clauses(f, "unless", &self.unless)
+    }
+}
+
+/// As TOML writes it; of the few that are drawn.
+fn moment(seconds: u64) -> &'static str {
+    match seconds {
+        1 => "1970-01-01T00:00:01Z",
+        1_792_413_005 => "2026-10-19T12:30:05Z",
+        1_792_413_006 => "2026-10-19T12:30:06Z",
+        other => unreachable!("{other} is not drawn"),
     }
 }
 
@@ -359,6 +464,7 @@ impl fmt::Display for Condition {
             Self::Contains(text) => write!(f, "{{ contains = {} }}", quoted(text)),
             Self::Glob(text) => write!(f, "{{ glob = {} }}", quoted(text)),
             Self::Regex(text) => write!(f, "{{ regex = {} }}", quoted(text)),
+            Self::Cidr(range) => write!(f, "{{ cidr = \"{range}\" }}"),
             Self::Range(range) => write!(f, "{{ {range} }}"),
             Self::Exists(there) => write!(f, "{{ exists = {there} }}"),
             Self::Any(inner) => write!(f, "{{ any = {inner} }}"),

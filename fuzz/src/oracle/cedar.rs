@@ -1,18 +1,21 @@
-//! The engine against cedar-policy, on what both can say: texts that are compared, listed, or
-//! searched for a piece, with deny over allow.
+//! The engine against cedar-policy: by a translation of our own of what both can say, and by the
+//! export of any policy, which Cedar must read and judge as we do.
 //!
-//! Cedar has no hold and no third truth, so rules and calls here have none either.
+//! The translation is of texts that are compared, listed, or searched for a piece, with deny over
+//! allow. Cedar has no hold and no third truth, so rules and calls there have none either.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cedar_policy::{
     Authorizer, Context as CedarContext, Decision, Entities, EntityUid, Policy as CedarPolicy,
     PolicyId, PolicySet, Request,
 };
-use policy::Context;
+use policy::cedar::CedarRequest;
+use policy::{Context, Policy, Verdict};
 use serde_json::{Value, json};
 
-use super::{called, judge, loaded};
+use super::{called, judge, loaded, profiles};
+use crate::generate::Case;
 use crate::generate::rules::{Condition, Rule, Scalar, file};
 
 /// A policy and calls.
@@ -40,6 +43,81 @@ pub fn agrees_with_cedar(rules: &[Rule], calls: &[Value]) {
             "{call}\n{text}\n{translated}"
         );
     }
+}
+
+/// Every policy that is shipped is exported, and Cedar reads it.
+pub fn reads_what_is_shipped() {
+    for pack in policy::shipped::PACKS {
+        let loaded = Policy::load(pack.file, pack.text, profiles());
+        exported(&loaded.unwrap_or_else(|error| panic!("{error}")));
+    }
+}
+
+/// Cedar's policies with the ids of our rules.
+fn exported(policy: &Policy) -> (PolicySet, BTreeMap<PolicyId, String>) {
+    let text = policy::cedar::export(policy).text;
+    let set: PolicySet = text
+        .parse()
+        .unwrap_or_else(|error| panic!("{error}\n{text}"));
+    let ids = set.policies().map(|written| {
+        let id = written.annotation("id").expect("every rule has an id");
+        (written.id().clone(), id.to_owned())
+    });
+    let ids = ids.collect();
+    (set, ids)
+}
+
+/// A policy and calls: of the rules that are exported, Cedar finds those that take effect.
+pub fn agrees_with_the_export(case: &Case) {
+    let Some(policy) = loaded(&file(&case.rules)) else {
+        return;
+    };
+    let (set, ids) = exported(&policy);
+    for call in &case.calls {
+        let called = called(call);
+        // What Cedar's values cannot hold is no request, and nothing is said of it.
+        let Ok(request) = policy::cedar::request(&policy, &called, &case.context) else {
+            continue;
+        };
+        let covers_nothing = request.context["number"]["atoms"] == 0;
+        let decision = judge(&policy, &case.context, &called);
+        let of = |wanted: fn(Verdict) -> bool| -> BTreeSet<String> {
+            let hits = decision.rules().iter().filter(|hit| wanted(hit.effect()));
+            let hits = hits.map(|hit| hit.id().to_owned());
+            hits.filter(|id| ids.values().any(|known| known == id))
+                .collect()
+        };
+        let forbids = of(|effect| effect != Verdict::Allow);
+        let mut permits = of(|effect| effect == Verdict::Allow);
+        permits.retain(|_| covers_nothing);
+        let permitted = forbids.is_empty() && !permits.is_empty();
+        let determining = if forbids.is_empty() { permits } else { forbids };
+        let (decided, found) = answer(&set, &request);
+        let found: BTreeSet<String> = found.iter().filter_map(|id| ids.get(id).cloned()).collect();
+        assert_eq!((permitted, determining), (decided, found), "{call}\n{set}");
+    }
+}
+
+fn answer(set: &PolicySet, request: &CedarRequest) -> (bool, Vec<PolicyId>) {
+    let uid = |text: &str| text.parse::<EntityUid>().expect("a name of the export");
+    let context = CedarContext::from_json_value(request.context.clone(), None);
+    let request = Request::new(
+        uid(&request.principal),
+        uid(&request.action),
+        uid(&request.resource),
+        context.expect("Cedar has these values"),
+        None,
+    )
+    .expect("without a schema every request is one");
+    let answer = Authorizer::new().is_authorized(&request, set, &Entities::empty());
+    let errors: Vec<String> = answer
+        .diagnostics()
+        .errors()
+        .map(|e| e.to_string())
+        .collect();
+    assert_eq!(errors, [] as [String; 0], "no exported expression can fail");
+    let found = answer.diagnostics().reason().cloned().collect();
+    (answer.decision() == Decision::Allow, found)
 }
 
 fn ask(policies: &PolicySet, call: &Value) -> (bool, BTreeSet<String>) {
@@ -119,6 +197,7 @@ fn clause(fact: &str, condition: &Condition) -> String {
         Condition::Contains(part) => format!("{value} like \"*{}*\"", pattern(part)),
         Condition::Glob(_)
         | Condition::Regex(_)
+        | Condition::Cidr(_)
         | Condition::Range(_)
         | Condition::Exists(_)
         | Condition::Any(_)

@@ -3,6 +3,7 @@
 pub mod canonical;
 #[cfg(feature = "cedar")]
 pub mod cedar;
+pub mod ceiling;
 pub mod code;
 pub mod engine;
 pub mod format;

@@ -2,11 +2,13 @@
 
 use brush_parser::ast::{AndOr, Command, CompoundCommand, CompoundList, Pipeline};
 use brush_parser::{Parser, ParserOptions};
-use policy::shell::{Argument, Directory, ShellFacts, Syntax, analyse};
+use policy::shell::{Argument, Directory, ShellFacts, Syntax};
+
+use crate::fault::analyse;
 
 /// The budget of one text, as policy/src/shell/budget.rs states it.
 const BASE_STEPS: u64 = 40_000;
-const STEPS_PER_BYTE: u64 = 8;
+const STEPS_PER_BYTE: u64 = 3;
 /// A command that no text holds by chance.
 const WITNESS: &str = "zq7witness";
 

@@ -5,6 +5,7 @@ use policy::{Context, Policy, ToolCall, Truth, explain_at};
 use serde_json::Value;
 
 use super::{called, hits, judge, load};
+use crate::fault;
 use crate::generate::rules::quoted;
 use crate::generate::when::{Operand, When};
 
@@ -21,7 +22,7 @@ pub fn reads_what_it_writes(text: &str) {
 
 /// An expression, a world and a call.
 pub fn means_what_it_says(when: &When, context: &Context, json: &Value) {
-    let text = when.to_string();
+    let text = fault::when(when).to_string();
     let policy = load(&file(&text)).unwrap_or_else(|error| panic!("refused: {error}\n{text}"));
     let call = called(json);
     let found = asked(&policy, context, &call).truth;
@@ -71,7 +72,8 @@ fn named(truth: Option<bool>) -> Truth {
 type Found = Option<Option<Value>>;
 const ABSENT: Found = Some(None);
 
-fn truth(when: &When, context: &Context, call: &Value) -> Option<bool> {
+/// What an expression comes to in a world. None: it cannot be told.
+pub(super) fn truth(when: &When, context: &Context, call: &Value) -> Option<bool> {
     match when {
         When::Or(parts) => some(parts.iter().map(|part| truth(part, context, call))),
         When::And(parts) => {

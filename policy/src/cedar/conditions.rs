@@ -72,6 +72,9 @@ fn clause_reach(clause: &Clause) -> Result<Reach, String> {
             "Cedar knows addresses as a type of their own, and this asks a text for a network",
         )),
         ConditionFile::Regex(_) => Err(on("Cedar has no regular expressions, which this asks for")),
+        ConditionFile::Form(..) => Err(on(
+            "Cedar compares texts as they are, and this asks for another form of one",
+        )),
         ConditionFile::Any(_) | ConditionFile::All(_) => Err(on(
             "Cedar cannot ask each element of an array, as this does",
         )),

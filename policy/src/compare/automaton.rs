@@ -57,6 +57,7 @@ impl Automaton {
                 syntax::Config::new().utf8(false).dot_matches_new_line(true),
             ),
             AskKind::Regex(pattern) => regex(pattern.as_str(), syntax::Config::new()),
+            AskKind::Form(..) => Err(Why::Form),
             AskKind::AtMostBytes(_)
             | AskKind::Name
             | AskKind::Address(_)

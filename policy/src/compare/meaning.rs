@@ -132,6 +132,7 @@ impl Meaning {
             Condition::Contains(text) => search(AskKind::Contains(text.clone())),
             Condition::Glob(glob) => search(AskKind::Glob(glob.clone())),
             Condition::Regex(regex) => search(AskKind::Regex(regex.clone())),
+            Condition::Form(form, inner) => search(AskKind::Form(*form, inner.clone())),
             Condition::Range { min, max } => Self {
                 number: OfNumbers::In(Numbers::between(*min, *max)),
                 ..Self::nothing()
@@ -190,7 +191,8 @@ impl Meaning {
             Condition::Suffix(_)
             | Condition::Contains(_)
             | Condition::Glob(_)
-            | Condition::Regex(_) => long_flags(),
+            | Condition::Regex(_)
+            | Condition::Form(..) => long_flags(),
             Condition::Cidr(_)
             | Condition::Range { .. }
             | Condition::Exists(_)

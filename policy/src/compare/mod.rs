@@ -136,6 +136,8 @@ pub(crate) enum Why {
     Texts,
     #[error("a regular expression has a word boundary (`\\b`) that is not walked beyond ASCII")]
     WordBoundary,
+    #[error("a condition is on the NFKC or skeleton of a text, whose originals are not counted")]
+    Form,
     #[error("no text of the length that is asked for was found")]
     Length,
     #[error("no address was found among those that were tried")]

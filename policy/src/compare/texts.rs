@@ -17,6 +17,9 @@ use super::Why;
 use super::addresses::{self, Addresses};
 use super::automaton::{Automaton, Spot, Utf8, Walk};
 use crate::call::MAX_NAME_BYTES;
+use crate::condition::{Condition, Truth};
+use crate::fact::Fact;
+use crate::form::Form;
 
 /// States of one product: conditions that a person wrote have a few hundred.
 const MAX_STATES: usize = 20_000;
@@ -46,6 +49,8 @@ pub(super) enum AskKind {
     Contains(String),
     Glob(Box<GlobMatcher>),
     Regex(Regex),
+    /// Of a form of the text.
+    Form(Form, Box<Condition>),
     AtMostBytes(u64),
     /// The name of a principal or session.
     Name,
@@ -80,6 +85,7 @@ impl Ask {
             AskKind::Contains(part) => text.contains(part),
             AskKind::Glob(glob) => glob.is_match(text),
             AskKind::Regex(regex) => regex.is_match(text),
+            AskKind::Form(form, inner) => inner.truth(Fact::Text(&form.of(text))) == Truth::True,
             AskKind::AtMostBytes(most) => u64::try_from(text.len()).is_ok_and(|n| n <= *most),
             AskKind::Name => {
                 (1..=MAX_NAME_BYTES).contains(&text.len()) && !text.chars().any(char::is_control)
@@ -103,6 +109,7 @@ impl Ask {
             | AskKind::Suffix(_)
             | AskKind::Contains(_)
             | AskKind::Glob(_)
+            | AskKind::Form(..)
             | AskKind::Regex(_) => Some(self.automaton.get_or_init(|| Automaton::of(&self.kind))),
         }
     }

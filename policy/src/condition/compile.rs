@@ -12,6 +12,7 @@ use super::{Condition, MAX_ANY_OF, MAX_REGEX_BYTES, Num, Values};
 use crate::cidr::Cidr;
 use crate::fact::FactPath;
 use crate::file::{ConditionFile, Scalar};
+use crate::form::Form;
 use crate::text::quote;
 
 /// Why a condition cannot be used.
@@ -84,6 +85,11 @@ pub enum ConditionError {
         /// The lists there are.
         have: String,
     },
+    /// A form of something else than a text that is compared.
+    #[error(
+        "`{0}` is a form of a text; compare it with a text by equals, any_of, prefix, suffix or contains (in `nfkc` also by glob or regex)"
+    )]
+    Form(&'static str),
     /// `exists` on a fact that every call has.
     #[error("every call has this fact; `exists` says nothing about it, leave it out")]
     AlwaysThere,
@@ -102,8 +108,42 @@ impl Condition {
             ConditionFile::Exists(there) => Self::Exists(*there),
             ConditionFile::Any(inner) => Self::Any(Box::new(Self::compile_element(inner)?)),
             ConditionFile::All(inner) => Self::All(Box::new(Self::compile_element(inner)?)),
+            ConditionFile::Form(form, inner) => {
+                Self::Form(*form, Box::new(Self::compile_form(*form, inner)?))
+            }
             ConditionFile::List(_) => return Err(ConditionError::EmptyList),
         })
+    }
+
+    /// What is compared with a form is brought into that form as well. A pattern cannot be: it is
+    /// held against NFKC as it is written, and not against a skeleton, which turns `m` into `rn`.
+    fn compile_form(form: Form, source: &ConditionFile) -> Result<Self, ConditionError> {
+        let formed = |text: &str| form.of(text).into_owned();
+        let source = match (source, form) {
+            (ConditionFile::AnyOf(scalars), _) => {
+                let texts = scalars.iter().map(Scalar::as_text);
+                let texts: Option<Vec<&str>> = texts.collect();
+                let texts = texts.ok_or(ConditionError::Form(form.as_str()))?;
+                let texts = texts.into_iter().map(|text| Scalar::Text(formed(text)));
+                ConditionFile::AnyOf(texts.collect())
+            }
+            (ConditionFile::Prefix(text), _) => ConditionFile::Prefix(formed(text)),
+            (ConditionFile::Suffix(text), _) => ConditionFile::Suffix(formed(text)),
+            (ConditionFile::Contains(text), _) => ConditionFile::Contains(formed(text)),
+            (ConditionFile::Glob(_) | ConditionFile::Regex(_), Form::Nfkc) => source.clone(),
+            (ConditionFile::Glob(_) | ConditionFile::Regex(_), Form::Skeleton)
+            | (
+                ConditionFile::Cidr(_)
+                | ConditionFile::Range { .. }
+                | ConditionFile::Exists(_)
+                | ConditionFile::Any(_)
+                | ConditionFile::All(_)
+                | ConditionFile::Form(..)
+                | ConditionFile::List(_),
+                _,
+            ) => return Err(ConditionError::Form(form.as_str())),
+        };
+        Self::compile(&source)
     }
 
     fn compile_element(source: &ConditionFile) -> Result<Self, ConditionError> {
@@ -142,6 +182,7 @@ fn asks(source: &ConditionFile) -> Asks {
         | ConditionFile::Contains(_)
         | ConditionFile::Glob(_)
         | ConditionFile::Cidr(_)
+        | ConditionFile::Form(..)
         | ConditionFile::Regex(_) => Asks::Text,
     }
 }

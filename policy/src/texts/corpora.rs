@@ -2,29 +2,14 @@
 //! Run it with `--nocapture` for the tables.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use super::{encodings, hosts, secrets, unicode};
+use crate::corpora::cases;
 
 /// The texts of a corpus, or none where it is not.
 fn texts(file: &str) -> Option<Vec<String>> {
-    let given = std::env::var_os("LAZARET_CORPORA").map(PathBuf::from);
-    let usual = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpora");
-    let folder = given.unwrap_or(usual);
-    if !folder.is_dir() {
-        assert!(
-            std::env::var("CI").as_deref() != Ok("true"),
-            "no corpora: set LAZARET_CORPORA"
-        );
-        eprintln!("SKIPPED: no corpora; set LAZARET_CORPORA");
-        return None;
-    }
-    let text = std::fs::read_to_string(folder.join(file)).unwrap();
-    let code = |line: &str| {
-        let value: serde_json::Value = serde_json::from_str(line).unwrap();
-        value.get("code").unwrap().as_str().unwrap().to_owned()
-    };
-    Some(text.lines().map(code).collect())
+    let cases = cases(file)?;
+    Some(cases.into_iter().map(|case| case.code).collect())
 }
 
 /// What was found how often, with the first few texts.
@@ -68,7 +53,7 @@ fn ordinary_commands_and_programs_have_no_encodings() {
             table.add(layer.kind.as_str(), &format!("{shown} <- {text}"));
         }
     };
-    for file in ["agent-commands.jsonl", "humaneval.jsonl"] {
+    for file in ["agent-commands", "humaneval"] {
         let Some(found) = count(file, find) else {
             return;
         };
@@ -83,7 +68,7 @@ fn ordinary_commands_and_programs_have_no_secrets() {
             table.add(secret.kind, &text[secret.start..secret.end]);
         }
     };
-    for file in ["agent-commands.jsonl", "humaneval.jsonl"] {
+    for file in ["agent-commands", "humaneval"] {
         let Some(found) = count(file, find) else {
             return;
         };
@@ -101,7 +86,7 @@ fn ordinary_commands_and_programs_hide_nothing() {
             );
         }
     };
-    for file in ["agent-commands.jsonl", "humaneval.jsonl"] {
+    for file in ["agent-commands", "humaneval"] {
         let Some(found) = count(file, find) else {
             return;
         };
@@ -118,11 +103,7 @@ fn hosts_of_the_corpora() {
             table.add(&host.name, text);
         }
     };
-    for file in [
-        "agent-commands.jsonl",
-        "humaneval.jsonl",
-        "tldr-commands.jsonl",
-    ] {
+    for file in ["agent-commands", "humaneval", "tldr-commands"] {
         if count(file, find).is_none() {
             return;
         }

@@ -20,11 +20,7 @@ pub mod secrets;
 pub mod unicode;
 
 #[cfg(test)]
-#[expect(
-    clippy::unwrap_used,
-    clippy::string_slice,
-    reason = "a test may fail by panicking"
-)]
+#[expect(clippy::string_slice, reason = "a test may fail by panicking")]
 mod corpora;
 #[cfg(test)]
 mod properties;

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses a part")]
 
 pub(crate) mod compare;
+pub(crate) mod corpora;
 
 use policy::{CallId, Decision, LoadError, Policy, Profiles, ToolCall, decide, shipped};
 use serde_json::Value;
@@ -40,4 +41,12 @@ pub(crate) fn call(json: &Value) -> ToolCall {
 
 pub(crate) fn judge(policy: &Policy, json: &Value) -> Decision {
     decide(policy, CallId::from_bytes([7; 16]), call(json))
+}
+
+/// A policy that is shipped, by its name.
+pub(crate) fn pack(name: &str) -> Policy {
+    let file = format!("{name}.toml");
+    let mut packs = shipped::PACKS.iter();
+    let pack = packs.find(|pack| pack.file == file).unwrap();
+    Policy::load(pack.file, pack.text, &profiles()).unwrap()
 }

@@ -1,7 +1,8 @@
-//! `cargo xtask bench decide`: the policy engine beside others, by the programs in `bench/peers`.
+//! `cargo xtask bench decide`: the policy engine beside others, by the programs in `bench/peers`,
+//! and the worst of a list of hostile inputs, by an example of the policy crate.
 //!
-//! They are a workspace of their own, so that the others' dependencies are no part of the product.
-//! Here they are only built, as a release is, and run; they print their own tables.
+//! The peers are a workspace of their own, so that the others' dependencies are no part of the
+//! product. Here all are only built, as a release is, and run; they print their own tables.
 
 use std::path::Path;
 use std::process::Command;
@@ -14,7 +15,10 @@ use crate::workspace::Workspace;
 /// Times beside the others, then the count of allocations, which would disturb the times.
 const PROGRAMS: [&str; 2] = ["peers", "allocations"];
 
-/// Builds and runs both programs.
+/// The example that repeats what is dear to one part or another of the analysis.
+const CEILING: &str = "bench_ceiling";
+
+/// Builds and runs all programs.
 pub(crate) fn run(workspace: &Workspace) -> Result<(), Failure> {
     shell::run(
         shell::cargo(workspace.root())
@@ -31,7 +35,12 @@ pub(crate) fn run(workspace: &Workspace) -> Result<(), Failure> {
     let corpora = corpora::folder(workspace);
     PROGRAMS
         .iter()
-        .try_for_each(|name| start(workspace, name, corpora.as_deref()))
+        .try_for_each(|name| start(workspace, name, corpora.as_deref()))?;
+    shell::run(
+        shell::cargo(workspace.root())
+            .args(["run", "--release", "--locked", "--quiet"])
+            .args(["--package", "policy", "--example", CEILING]),
+    )
 }
 
 fn start(workspace: &Workspace, name: &str, corpora: Option<&Path>) -> Result<(), Failure> {

@@ -3,53 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use super::super::{CodeFacts, Syntax, python};
+use crate::corpora::{Case, cases};
 
-const FILES: &[(&str, usize)] = &[("humaneval.jsonl", 164), ("redcode-exec-python.jsonl", 390)];
-
-struct Case {
-    id: String,
-    category: String,
-    code: String,
-}
-
-/// The corpora, or none if they are not on this machine.
-fn corpora() -> Option<PathBuf> {
-    let given = std::env::var_os("LAZARET_CORPORA").map(PathBuf::from);
-    let usual = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpora");
-    let found = given.unwrap_or(usual);
-    if found.is_dir() {
-        return Some(found);
-    }
-    assert!(
-        std::env::var("CI").as_deref() != Ok("true"),
-        "no corpora: set LAZARET_CORPORA"
-    );
-    eprintln!("SKIPPED: no corpora; set LAZARET_CORPORA");
-    None
-}
-
-fn cases(file: &std::path::Path) -> Vec<Case> {
-    let text = std::fs::read_to_string(file).unwrap();
-    text.lines()
-        .map(|line| {
-            let value: serde_json::Value = serde_json::from_str(line).unwrap();
-            let field = |name: &str| {
-                let field = value.get(name).and_then(|field| field.as_str());
-                field.unwrap_or("").to_owned()
-            };
-            Case {
-                id: field("id"),
-                category: field("category"),
-                code: field("code"),
-            }
-        })
-        .collect()
-}
+const FILES: &[(&str, usize)] = &[("humaneval", 164), ("redcode-exec-python", 390)];
 
 /// Compiles each line's program, without running it, and prints whether that went well.
 const COMPILE: &str = "\
@@ -88,9 +48,8 @@ fn cpython_accepts(cases: &[Case]) -> Option<Vec<bool>> {
 /// Accepted exactly where CPython compiles the program.
 #[test]
 fn agrees_with_cpython() {
-    let Some(folder) = corpora() else { return };
     for (file, number) in FILES {
-        let cases = cases(&folder.join(file));
+        let Some(cases) = cases(file) else { return };
         assert_eq!(cases.len(), *number);
         let Some(accepted) = cpython_accepts(&cases) else {
             eprintln!("SKIPPED: no python3 to compare with");
@@ -117,12 +76,11 @@ fn mentioned(facts: &CodeFacts) -> BTreeSet<&str> {
 /// What the programs of each category call: a table for whoever writes rules.
 #[test]
 fn shows_what_the_categories_call() {
-    let Some(folder) = corpora() else { return };
     for (file, _) in FILES {
         let mut table: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
         let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
         let (mut bytes, mut micros, mut shells) = (0, 0, 0);
-        for case in cases(&folder.join(file)) {
+        for case in cases(file).unwrap_or_default() {
             let start = Instant::now();
             let facts = python(&case.code);
             micros += start.elapsed().as_micros();
