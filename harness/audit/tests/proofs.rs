@@ -53,7 +53,7 @@ fn grow(path: &Path, records: u64) {
     for _ in there + 1..records {
         let sender = sender.clone();
         ledger.append_decision(decision(call_id(), "deny"), move |result| {
-            drop(sender.send(result.map(drop).unwrap()));
+            sender.send(result.unwrap().seq()).unwrap();
         });
         open += 1;
         if open > 500 {
