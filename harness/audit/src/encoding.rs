@@ -95,7 +95,8 @@ pub(crate) struct Place {
 pub(crate) struct Sealed {
     pub(crate) kind: Kind,
     pub(crate) data: Box<RawValue>,
-    pub(crate) salt: Salt,
+    /// None where there is no field: nothing would bind it.
+    salt: Option<Salt>,
     fields: [u8; 32],
 }
 
@@ -105,6 +106,7 @@ impl Sealed {
         let raw = data.encode_raw().map_err(DecodeError::json)?;
         let members: Members<'_> = serde_json::from_str(raw.get()).map_err(DecodeError::json)?;
         let committed = committed(&members, |name| Some(commit::field_salt(&salt, name)))?;
+        let salt = (!committed.is_empty()).then_some(salt);
         let fields = fields(&committed);
         Ok(Self {
             kind: data.kind(),
@@ -121,7 +123,7 @@ impl Sealed {
             erased: BTreeMap::new(),
             instance: Id(place.instance),
             kind: self.kind,
-            salt: Some(SaltText(self.salt)),
+            salt: self.salt.map(SaltText),
             salts: BTreeMap::new(),
             seq: place.seq,
             time_us: place.time_us,
@@ -300,13 +302,14 @@ fn committed<'a>(
 }
 
 /// Every field's commitment, those of erased ones included. One salt stands for all fields while
-/// all are there; then each that is left has its own.
+/// all are there; then each that is left has its own. Where there is no field there is no salt:
+/// everything in a record is bound by its leaf.
 fn all_committed<'a>(frame: &Frame<'a>, data: &Data) -> Result<Vec<Committed<'a>>, DecodeError> {
     let members: Members<'_> = serde_json::from_str(frame.data.get()).map_err(DecodeError::json)?;
     let is_whole = frame.erased.is_empty();
     let salted = match frame.salt {
-        Some(_) => is_whole && frame.salts.is_empty(),
-        None => !is_whole && frame.salts.len() == members.0.len(),
+        Some(_) => is_whole && frame.salts.is_empty() && !members.0.is_empty(),
+        None => is_whole == members.0.is_empty() && frame.salts.len() == members.0.len(),
     };
     let erased: Vec<&str> = frame.erased.keys().copied().collect();
     if !salted || erased != data.erased() {

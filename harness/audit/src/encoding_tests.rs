@@ -170,6 +170,26 @@ fn whole_salt(record: &[u8]) -> String {
     record["salt"].as_str().unwrap().to_owned()
 }
 
+/// Found by a flipped bit: nothing would bind the salt of a record without fields.
+#[test]
+fn a_record_without_fields_has_no_salt() {
+    let stop = Data::Stop(crate::wire::Stop {});
+    let stop = prepare::encode(&stop, Vec::new(), crate::prepare::Call::None).unwrap();
+    let record = String::from_utf8(framed(&stop)).unwrap();
+    assert!(!record.contains("salt"), "{record}");
+    let salted = record.replace(
+        "\"seq\"",
+        &format!("\"salt\":\"{}\",\"seq\"", "0".repeat(32)),
+    );
+    assert_eq!(decode(salted.as_bytes()), Err(DecodeError::Salts));
+    let note = String::from_utf8(framed(&note())).unwrap();
+    let bare = note.replace(
+        &format!(",\"salt\":\"{}\"", whole_salt(note.as_bytes())),
+        "",
+    );
+    assert_eq!(decode(bare.as_bytes()), Err(DecodeError::Salts));
+}
+
 #[test]
 fn what_cannot_be_erased_stays() {
     for (entry, name) in [
