@@ -82,7 +82,7 @@ pub(crate) struct Opening {
 }
 
 /// A salt in text that is not borrowed.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub(crate) struct SaltOwned(pub(crate) SaltText);
 
@@ -98,12 +98,6 @@ impl TryFrom<String> for SaltOwned {
 impl From<SaltOwned> for String {
     fn from(salt: SaltOwned) -> Self {
         salt.0.to_string()
-    }
-}
-
-impl Clone for SaltOwned {
-    fn clone(&self) -> Self {
-        Self(self.0)
     }
 }
 

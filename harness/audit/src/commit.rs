@@ -29,9 +29,9 @@ pub type Salt = [u8; SALT_BYTES];
 pub(crate) struct Members<'a>(pub(crate) Vec<(&'a str, &'a str)>);
 
 /// A field as its leaf knows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Committed {
-    pub(crate) name: String,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Committed<'a> {
+    pub(crate) name: &'a str,
     pub(crate) commitment: [u8; 32],
 }
 

@@ -95,7 +95,8 @@ pub(crate) struct Place {
 pub(crate) struct Sealed {
     pub(crate) kind: Kind,
     pub(crate) data: Box<RawValue>,
-    pub(crate) salt: Salt,
+    /// None where there is no field: nothing would bind it.
+    salt: Option<Salt>,
     fields: [u8; 32],
 }
 
@@ -105,6 +106,7 @@ impl Sealed {
         let raw = data.encode_raw().map_err(DecodeError::json)?;
         let members: Members<'_> = serde_json::from_str(raw.get()).map_err(DecodeError::json)?;
         let committed = committed(&members, |name| Some(commit::field_salt(&salt, name)))?;
+        let salt = (!committed.is_empty()).then_some(salt);
         let fields = fields(&committed);
         Ok(Self {
             kind: data.kind(),
@@ -121,7 +123,7 @@ impl Sealed {
             erased: BTreeMap::new(),
             instance: Id(place.instance),
             kind: self.kind,
-            salt: Some(SaltText(self.salt)),
+            salt: self.salt.map(SaltText),
             salts: BTreeMap::new(),
             seq: place.seq,
             time_us: place.time_us,
@@ -140,8 +142,6 @@ pub(crate) struct Decoded {
     pub(crate) data: Data,
     /// The bytes that its leaf is the hash of.
     pub(crate) entry: Vec<u8>,
-    /// What the leaf says of each field, in order of their names.
-    pub(crate) committed: Vec<Committed>,
 }
 
 impl Decoded {
@@ -190,12 +190,17 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Decoded, DecodeError> {
         instance: frame.instance.0,
     };
     let entry = entry(place, frame.kind, fields(&committed))?;
-    Ok(Decoded {
-        place,
-        data,
-        entry,
-        committed,
-    })
+    Ok(Decoded { place, data, entry })
+}
+
+/// What the leaf of a record says of each field, in order of their names.
+pub(crate) fn commitments(bytes: &[u8]) -> Result<Vec<(String, [u8; 32])>, DecodeError> {
+    let decoded = decode(bytes)?;
+    let frame: Frame<'_> = serde_json::from_slice(bytes).map_err(DecodeError::json)?;
+    let committed = all_committed(&frame, &decoded.data)?.into_iter();
+    Ok(committed
+        .map(|field| (field.name.to_owned(), field.commitment))
+        .collect())
 }
 
 /// The record with fields taken out: their commitments stay, their salts go. The leaf is the same.
@@ -215,10 +220,11 @@ pub(crate) fn erase(bytes: &[u8], names: &[&str]) -> Result<Vec<u8>, DecodeError
     let salts = kept
         .filter(|name| !goes(name))
         .map(|name| Some((name, SaltText(salt_of(&frame, name)?))));
-    let erased = decoded.committed.iter();
-    let erased = erased
-        .filter(|field| goes(&field.name) || frame.erased.contains_key(field.name.as_str()))
-        .map(|field| (field.name.as_str(), Digest(field.commitment)));
+    let committed = all_committed(&frame, &decoded.data)?;
+    let erased = committed
+        .iter()
+        .filter(|field| goes(field.name) || frame.erased.contains_key(field.name))
+        .map(|field| (field.name, Digest(field.commitment)));
     let erased = Frame {
         data: &data,
         erased: erased.collect(),
@@ -273,22 +279,22 @@ fn entry(place: Place, kind: Kind, fields: [u8; 32]) -> Result<Vec<u8>, DecodeEr
     serde_json::to_vec(&leaf).map_err(DecodeError::json)
 }
 
-fn fields(committed: &[Committed]) -> [u8; 32] {
+fn fields(committed: &[Committed<'_>]) -> [u8; 32] {
     commit::fields(
         committed
             .iter()
-            .map(|field| (field.name.as_str(), &field.commitment)),
+            .map(|field| (field.name, &field.commitment)),
     )
 }
 
-fn committed(
-    members: &Members<'_>,
+fn committed<'a>(
+    members: &Members<'a>,
     salt: impl Fn(&str) -> Option<Salt>,
-) -> Result<Vec<Committed>, DecodeError> {
-    let fields = members.0.iter().map(|(name, value)| {
+) -> Result<Vec<Committed<'a>>, DecodeError> {
+    let fields = members.0.iter().map(|&(name, value)| {
         let salt = salt(name).ok_or(DecodeError::Salts)?;
         Ok(Committed {
-            name: (*name).to_owned(),
+            name,
             commitment: commit::commitment(&salt, name, value),
         })
     });
@@ -296,13 +302,14 @@ fn committed(
 }
 
 /// Every field's commitment, those of erased ones included. One salt stands for all fields while
-/// all are there; then each that is left has its own.
-fn all_committed(frame: &Frame<'_>, data: &Data) -> Result<Vec<Committed>, DecodeError> {
+/// all are there; then each that is left has its own. Where there is no field there is no salt:
+/// everything in a record is bound by its leaf.
+fn all_committed<'a>(frame: &Frame<'a>, data: &Data) -> Result<Vec<Committed<'a>>, DecodeError> {
     let members: Members<'_> = serde_json::from_str(frame.data.get()).map_err(DecodeError::json)?;
     let is_whole = frame.erased.is_empty();
     let salted = match frame.salt {
-        Some(_) => is_whole && frame.salts.is_empty(),
-        None => !is_whole && frame.salts.len() == members.0.len(),
+        Some(_) => is_whole && frame.salts.is_empty() && !members.0.is_empty(),
+        None => is_whole == members.0.is_empty() && frame.salts.len() == members.0.len(),
     };
     let erased: Vec<&str> = frame.erased.keys().copied().collect();
     if !salted || erased != data.erased() {
@@ -310,11 +317,11 @@ fn all_committed(frame: &Frame<'_>, data: &Data) -> Result<Vec<Committed>, Decod
     }
     let mut all = committed(&members, |name| salt_of(frame, name))?;
     if !is_whole {
-        all.extend(frame.erased.iter().map(|(name, commitment)| Committed {
-            name: (*name).to_owned(),
+        all.extend(frame.erased.iter().map(|(&name, commitment)| Committed {
+            name,
             commitment: commitment.0,
         }));
-        all.sort_unstable_by(|left, right| left.name.cmp(&right.name));
+        all.sort_unstable_by_key(|field| field.name);
     }
     Ok(all)
 }

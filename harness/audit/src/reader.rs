@@ -424,11 +424,13 @@ fn extra(record: &Record, show: &[String]) -> Result<Extra, ReadError> {
             shown.insert(name, Opening { salt, value });
         }
     }
-    let committed = record.decoded.committed.iter();
+    let commitments = encoding::commitments(record.json.as_bytes());
+    let commitments = commitments.map_err(|error| damaged(error.to_string()))?;
     let leaf = String::from_utf8_lossy(&record.decoded.entry).into_owned();
     Ok(Extra {
-        commitments: committed
-            .map(|field| (field.name.clone(), Digest(field.commitment)))
+        commitments: commitments
+            .into_iter()
+            .map(|(name, commitment)| (name, Digest(commitment)))
             .collect(),
         leaf: raw(leaf)?,
         shown,

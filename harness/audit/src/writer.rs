@@ -241,8 +241,11 @@ impl Writer {
         // Should a caller's answer panic, later callers must not wait for us.
         let _guard = SealWhenPanicking(Arc::clone(&self.shared));
         while let Some(group) = gather(inbox, self.patience()) {
-            self.tick();
-            self.settle(group.entries);
+            self.look();
+            match group.entries.is_empty() {
+                true => self.idle(),
+                false => self.settle(group.entries),
+            }
             match group.then {
                 Then::GoOn => {}
                 Then::Erase(wish, done) => self.erase(&wish, done),
@@ -271,14 +274,20 @@ impl Writer {
         }
     }
 
-    /// What the ledger does by itself: recover, note a clock that jumped, sign, and show that it lives.
-    fn tick(&mut self) {
+    /// Before anything else: has the cause of a seal gone, did the clock jump?
+    fn look(&mut self) {
         if let Some(seal) = self.shared.sealed() {
             recover::attempt(self, &seal);
-            return;
-        }
-        if let Some(jump) = self.clock.jump() {
+        } else if let Some(jump) = self.clock.jump() {
             self.note("clock", jump.detail());
+        }
+    }
+
+    /// When nobody comes: sign what is new, and show that the writer lives. What comes is signed
+    /// with what it brings.
+    fn idle(&mut self) {
+        if self.shared.sealed().is_some() {
+            return;
         }
         if self.beat.written_at.elapsed() >= self.rhythm.heartbeat_wall {
             self.note("heartbeat", json!({ "records": self.reached.count }));
@@ -299,11 +308,9 @@ impl Writer {
 
     fn settle(&mut self, entries: Entries) {
         let count = entries.len();
-        if let Some(seal) = self.shared.sealed() {
-            let reason = seal.reason;
-            self.fail(entries, &AppendError::Sealed { reason });
-        } else if !entries.is_empty() {
-            self.write(entries);
+        match self.shared.sealed() {
+            Some(Seal { reason, .. }) => self.fail(entries, &AppendError::Sealed { reason }),
+            None => self.write(entries),
         }
         self.shared.waiting.fetch_sub(count, Ordering::Relaxed);
     }
@@ -368,14 +375,15 @@ impl Writer {
 
     /// What was committed is durable whether or not the mark can be set, and is
     /// acknowledged; but without its mark the ledger goes no further.
-    pub(crate) fn set_mark(&self) {
+    fn set_mark(&mut self) {
         if let Err(error) = self.mark.set(self.reached) {
             let reason = format!("the mark beside the ledger could not be set: {error}");
             self.seal(reason, true);
         }
     }
 
-    fn seal(&self, reason: String, may_recover: bool) {
+    fn seal(&mut self, reason: String, may_recover: bool) {
+        self.beat.tried_at = Instant::now();
         self.shared.seal(Seal {
             reason,
             may_recover,

@@ -1,10 +1,5 @@
 //! Erasing: what is erased is in no file of the ledger any more, and everything still holds.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "tests"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod common;
 

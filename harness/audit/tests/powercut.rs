@@ -24,11 +24,11 @@ use common::{Dice, assert_there, beside, call_id, decision};
 /// What a disk writes as a whole.
 const SECTOR: usize = 512;
 
-/// Commits; the log goes back to its beginning about every fifty of them.
-const COMMITS: usize = 160;
+/// Commits; the log goes back to its beginning about every twenty-five of them.
+const COMMITS: usize = 90;
 
 /// States that are put together between two commits.
-const CUTS: usize = 4;
+const CUTS: usize = 3;
 
 /// The files of a ledger at a moment when all of them are synced.
 #[derive(Clone)]
@@ -116,7 +116,8 @@ fn commit(ledger: &Ledger, dice: &mut Dice) -> Vec<(u64, String)> {
     let count = 1 + dice.below(5);
     for _ in 0..count {
         let mut entry = decision(call_id(), "deny");
-        entry.arguments = vec![b'x'; usize::try_from(dice.below(20_000)).unwrap()];
+        let letter = u8::try_from(dice.below(256)).unwrap();
+        entry.arguments = vec![letter; usize::try_from(dice.below(60_000)).unwrap()];
         let sender = sender.clone();
         ledger.append_decision(entry, move |result| {
             let receipt = result.unwrap();
@@ -178,7 +179,7 @@ fn a_power_cut_at_any_moment_loses_nothing_that_was_acknowledged() {
         before = after;
     }
     assert!(
-        logs == COMMITS && pages > 2,
+        logs == COMMITS && pages > 1,
         "{logs} logs and {pages} databases were cut"
     );
     assert_eq!(

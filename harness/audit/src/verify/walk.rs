@@ -56,6 +56,9 @@ struct Judged {
     decoded: Result<Decoded, DecodeError>,
 }
 
+/// The way to a thread that decodes, and back.
+type Judge = (SyncSender<Vec<Raw>>, Receiver<Vec<Judged>>);
+
 /// Walks through everything in this snapshot.
 pub(super) fn walk(
     conn: &Connection,
@@ -123,11 +126,7 @@ impl Walk<'_> {
         })
     }
 
-    fn feed(
-        &mut self,
-        rows: &mut Rows<'_>,
-        judges: &[(SyncSender<Vec<Raw>>, Receiver<Vec<Judged>>)],
-    ) -> Result<(), Fault> {
+    fn feed(&mut self, rows: &mut Rows<'_>, judges: &[Judge]) -> Result<(), Fault> {
         let (mut sent, mut taken, mut read) = (0_usize, 0_usize, 0_u64);
         let mut failed = Ok(());
         loop {

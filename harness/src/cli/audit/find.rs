@@ -38,14 +38,21 @@ pub(super) fn tail(args: &TailArgs) -> Result<ExitCode, Failure> {
         print(&record, args.json);
         last = record.seq();
     }
-    while args.follow {
+    if args.follow {
+        follow(&reader, last, args)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints what is written, for ever.
+fn follow(reader: &Reader, mut last: u64, args: &TailArgs) -> Result<(), Failure> {
+    loop {
         for record in reader.after(last, FOLLOW_PAGE)? {
             print(&record, args.json);
             last = record.seq();
         }
         std::thread::sleep(FOLLOW_EVERY);
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 /// A verdict as it is typed.
