@@ -132,6 +132,19 @@ proptest! {
     }
 
     #[test]
+    fn system_messages_are_in_every_prompt(seed: u64, order: u64) {
+        let driven = Driven::start(setup(seed)).finish(order);
+        let summarising: Vec<u32> = driven.entries.iter().filter_map(|entry| match entry {
+            Entry::ProviderCallRequest { call_id, summarising: true, .. } => Some(*call_id),
+            _ => None,
+        }).collect();
+        for (call, prompt) in driven.prompts.iter().filter(|(call, _)| !summarising.contains(call)) {
+            let system = prompt.messages.iter().any(|message| &*message.content == "always here");
+            prop_assert!(system, "call {}", call);
+        }
+    }
+
+    #[test]
     fn a_changed_line_is_noticed(seed: u64, order: u64, place: usize) {
         let mut driven = Driven::start(setup(seed)).finish(order);
         let last = driven.prompts.last().unwrap().clone();

@@ -7,7 +7,7 @@ use super::event::{Answer, ModelChoice, Setup};
 use super::state::{Phase, Progress, Slot, Summary};
 use super::{Machine, ToolEnding, ToolResult, record};
 use crate::context;
-use crate::message::{Message, ProposedCall};
+use crate::message::{Message, ProposedCall, Role};
 use crate::prompt::Prompt;
 use crate::resilience::backoff;
 use crate::transcript::{Attempt, Entry, Request};
@@ -83,17 +83,18 @@ impl Machine {
         let rest = self.state.messages.get(from..).unwrap_or_default();
         let selection = context::select(&setup.context, rest);
         let summary = self.state.summary.as_ref().map(|summary| &*summary.text);
+        let before = self.state.messages.get(..from).unwrap_or_default();
         let composed = match selection.to_summarise() {
             None => Composed {
                 model: model.clone(),
                 prompt: Prompt::new(
                     &setup.system,
                     summary,
-                    selection.kept(rest),
+                    systems(before).chain(selection.kept(rest)).collect(),
                     &setup.tools,
                     model.format,
                 ),
-                dropped: (0..from)
+                dropped: others(before)
                     .chain(selection.dropped().map(|index| from + index))
                     .collect(),
                 summarise: None,
@@ -191,6 +192,8 @@ impl Machine {
         };
         if self.state.malformed > setup.limits.malformed_in_row {
             let detail = answer.malformed.join("; ");
+            let slots = slots(answer.calls, &setup);
+            self.abandon(slots, 0, "its calls cannot be read", out);
             return self.finish(RunEnding::Malformed, &answer.prose, &detail, None, out);
         }
         if !answer.malformed.is_empty() {
@@ -207,14 +210,8 @@ impl Machine {
     }
 
     fn act(&mut self, calls: Vec<ProposedCall>, setup: &Setup, out: &mut Vec<Effect>) {
-        let most = setup.limits.calls_per_turn;
-        let slots = calls
-            .into_iter()
-            .enumerate()
-            .map(|(index, call)| slot(index, call, setup, most))
-            .collect();
         self.state.phase = Phase::Acting {
-            slots,
+            slots: slots(calls, setup),
             committed: 0,
         };
         self.proceed(out);
@@ -315,6 +312,15 @@ impl Machine {
     }
 }
 
+fn slots(calls: Vec<ProposedCall>, setup: &Setup) -> Vec<Slot> {
+    let most = setup.limits.calls_per_turn;
+    calls
+        .into_iter()
+        .enumerate()
+        .map(|(index, call)| slot(index, call, setup, most))
+        .collect()
+}
+
 fn slot(index: usize, call: ProposedCall, setup: &Setup, most: usize) -> Slot {
     let progress = match refusal(index, &call, setup, most) {
         None => Progress::Queued,
@@ -351,6 +357,22 @@ fn refusal(index: usize, call: &ProposedCall, setup: &Setup, most: usize) -> Opt
         ));
     }
     None
+}
+
+/// The system messages among those that a summary stands for: they stay.
+fn systems(before: &[Arc<Message>]) -> impl Iterator<Item = Arc<Message>> {
+    before
+        .iter()
+        .filter(|message| message.role == Role::System)
+        .cloned()
+}
+
+/// Numbers of the others.
+fn others(before: &[Arc<Message>]) -> impl Iterator<Item = usize> {
+    let numbered = before.iter().enumerate();
+    numbered
+        .filter(|(_, message)| message.role != Role::System)
+        .map(|(index, _)| index)
 }
 
 fn complaint(what: &str, faults: &[String]) -> String {
