@@ -15,9 +15,10 @@ use serde_json::json;
 const ACTS: &str = include_str!("acts.py");
 
 /// Acts that gVisor's own kernel answers: they give power over nothing but the container.
-const OWN_KERNEL: [&str; 5] = [
+const OWN_KERNEL: [&str; 6] = [
     "unshare user namespace",
     "unshare mount namespace",
+    "device node",
     "ptrace",
     "netlink socket",
     "io_uring",
