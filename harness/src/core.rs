@@ -8,7 +8,7 @@
 //! Each arrow is a type that cannot be had without the step before it.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -62,6 +62,7 @@ struct Inner {
     containers: Option<Containers>,
     use_containers: UseContainers,
     ledger: Ledger,
+    ledger_path: PathBuf,
     book: Book,
     cancel: CancellationToken,
     calls: TaskTracker,
@@ -206,6 +207,7 @@ impl Harness {
             containers,
             use_containers: config.containers,
             ledger,
+            ledger_path: config.ledger_path(),
             book: Book::default(),
             cancel,
             calls: TaskTracker::new(),
@@ -470,6 +472,12 @@ impl Harness {
         self.0.wasm.is_full() || containers.is_some_and(Containers::is_full)
     }
 
+    /// Where the ledger lies, for who reads it.
+    #[must_use]
+    pub fn ledger_path(&self) -> &Path {
+        &self.0.ledger_path
+    }
+
     /// How it stands.
     #[must_use]
     pub fn health(&self) -> Health {
@@ -729,6 +737,7 @@ fn outcome_entry(admitted: &Admitted, outcome: &Outcome) -> OutcomeEntry {
         truncated_stderr: outcome.stderr.truncated,
         usage: as_json(&outcome.usage),
         receipt: outcome.receipt.as_ref().map_or(Value::Null, as_json),
+        repeat: None,
     }
 }
 

@@ -399,3 +399,15 @@ fn the_digest_covers_the_profiles() {
     assert_ne!(digest(shipped.text), digest(&changed));
     assert_eq!(digest(shipped.text), digest(&reworded));
 }
+
+#[test]
+fn a_budget_of_more_hosts_than_are_counted_is_refused() {
+    let budget = |hosts: u64| {
+        format!(
+            "{OK}[[budget]]\nid = \"b\"\nper = \"session\"\nmost = {{ hosts = {hosts} }}\nreason = \"r\"\n"
+        )
+    };
+    assert!(load(&budget(policy::MAX_HOSTS)).is_ok());
+    let error = load(&budget(policy::MAX_HOSTS + 1)).unwrap_err();
+    assert!(error.to_string().contains("4096"), "{error}");
+}

@@ -50,6 +50,10 @@ cargo xtask bench reload change the policy under 2,000 decisions a second
     --seconds N          how long                                                      [20]
     --clients N          how many clients call at once                                 [64]
 cargo xtask bench decide measure the policy engine beside cedar, regorus, cel and openmoat
+cargo xtask bench ledger measure the ledger beside plain SQLite
+    --leaves N           time proofs from a ledger of so many records                  [0]
+    --directory DIR      on the disk that matters                                      [target]
+cargo xtask bench egress measure the egress proxy beside a direct connection and mitmproxy
 cargo xtask fuzz SECONDS [TARGET…]
                          every fuzz target, or these, for so many seconds each
 ";
@@ -77,6 +81,8 @@ enum Task {
     BenchReload(bench::reload::Options),
     BenchContainers(bench::containers::Options),
     BenchDecide,
+    BenchLedger(bench::ledger::Options),
+    BenchEgress,
     Fuzz(fuzz::Plan),
 }
 
@@ -99,6 +105,10 @@ impl Task {
                 bench::containers::Options::parse(rest).map(Self::BenchContainers)
             }
             ["bench", "decide"] => Ok(Self::BenchDecide),
+            ["bench", "ledger", rest @ ..] => {
+                bench::ledger::Options::parse(rest).map(Self::BenchLedger)
+            }
+            ["bench", "egress"] => Ok(Self::BenchEgress),
             ["fuzz", rest @ ..] => fuzz::Plan::parse(rest).map(Self::Fuzz),
             [other, ..] => Err(Failure::Usage(format!(
                 "`{other}` does not stand here; see `cargo xtask --help`"
@@ -121,6 +131,8 @@ fn perform(task: Task) -> Result<(), Failure> {
         Task::BenchReload(options) => bench::reload::run(&Workspace::find()?, &options),
         Task::BenchContainers(options) => bench::containers::run(&Workspace::find()?, &options),
         Task::BenchDecide => bench::decide::run(&Workspace::find()?),
+        Task::BenchLedger(options) => bench::ledger::run(&Workspace::find()?, &options),
+        Task::BenchEgress => bench::egress::run(&Workspace::find()?),
         Task::Fuzz(plan) => fuzz::run(&Workspace::find()?, &plan),
     }
 }
@@ -150,6 +162,7 @@ mod tests {
             "bench",
             "bench call --secs 1",
             "bench decide 1",
+            "bench ledger 1",
             "fuzz",
         ] {
             assert!(matches!(parse(line), Err(Failure::Usage(_))), "{line}");

@@ -23,6 +23,9 @@ const PACKAGES: [&str; 6] = [
 /// The programs that are looked for: with these, the packages are there.
 const PROGRAMS: [&str; 4] = ["cc", "make", "xz", "tar"];
 
+/// The program that is the first process of a container.
+const HELPER: &str = "lazaret-helper";
+
 /// Tools, binaries and runtime, in this order.
 pub(crate) fn prepare(workspace: &Workspace) -> Result<(), Failure> {
     tools()?;
@@ -66,7 +69,8 @@ pub(crate) fn binaries(workspace: &Workspace) -> Result<(), Failure> {
         "container-init",
         "--bins",
     ]))?;
-    static_init(workspace)
+    static_init(workspace)?;
+    helper(workspace)
 }
 
 /// An image need have no C library, so what is put into it brings its own.
@@ -83,6 +87,34 @@ fn static_init(workspace: &Workspace) -> Result<(), Failure> {
         "-C",
         "strip=symbols",
     ]))
+}
+
+/// The program that runs in containers, linked without libraries, because an image may hold any
+/// or none. With `--target` named, the flag is for the program and not for what builds it. It lies
+/// beside the other binaries as `lazaret-helper-static`.
+pub(crate) fn helper(workspace: &Workspace) -> Result<(), Failure> {
+    let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    shell::run(shell::cargo(workspace.root()).args([
+        "rustc",
+        "--release",
+        "--package",
+        "egress-helper",
+        "--bin",
+        HELPER,
+        "--target",
+        &target,
+        "--",
+        "-C",
+        "target-feature=+crt-static",
+    ]))?;
+    let built = workspace
+        .target()
+        .join(&target)
+        .join("release")
+        .join(HELPER);
+    let beside = workspace.bin("lazaret-helper-static");
+    std::fs::copy(&built, &beside).map_err(Failure::file(&built))?;
+    Ok(())
 }
 
 /// The Python runtime, built unless the one that is there verifies.

@@ -14,6 +14,8 @@ pub(crate) mod containers;
 mod contender;
 pub(crate) mod decide;
 mod docker;
+pub(crate) mod ledger;
+pub(crate) mod egress;
 mod load;
 mod memory;
 pub(crate) mod reload;
