@@ -203,12 +203,9 @@ fn every_limit_ends_what_is_over_it() {
         let answer = bash(
             client,
             profile,
-            "touch /x /usr/x; : > /etc/passwd; echo $?; mount | grep -c ' / '",
+            "touch /x; touch /usr/x; : > /etc/passwd; [ -e /x ] || [ -e /usr/x ] || echo unchanged",
         );
-        assert!(
-            answer.text("stderr").contains("Read-only file system"),
-            "{answer:?}"
-        );
+        assert_eq!(answer.text("stdout"), "unchanged\n", "{answer:?}");
     });
 }
 
@@ -284,8 +281,8 @@ fn the_usual_tools_work() {
             "2\n"
         );
         assert_eq!(
-            bash(client, profile, "echo needle > x; rg -l needle").text("stdout"),
-            "x\n"
+            bash(client, profile, "echo needle > x; rg -l needle .").text("stdout"),
+            "./x\n"
         );
         let make = "printf 'all:\\n\\t@echo made\\n' > Makefile && make -s";
         assert_eq!(bash(client, profile, make).text("stdout"), "made\n");

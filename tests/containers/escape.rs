@@ -15,11 +15,13 @@ use serde_json::json;
 const ACTS: &str = include_str!("acts.py");
 
 /// Acts that gVisor's own kernel answers: they give power over nothing but the container.
-const OWN_KERNEL: [&str; 4] = [
+const OWN_KERNEL: [&str; 6] = [
     "unshare user namespace",
+    "unshare mount namespace",
+    "device node",
     "ptrace",
     "netlink socket",
-    "memory limit",
+    "io_uring",
 ];
 
 /// Acts that this host does not have even for root: kernels differ, and a control that cannot
@@ -152,15 +154,37 @@ fn known_ways_out_are_closed() {
     assert!(listener.accept().is_err(), "the host's listener was called");
 }
 
+/// What the acts need beside the capabilities that Docker gives anyway.
+const CAPABILITIES: [&str; 6] = [
+    "SYS_ADMIN",
+    "SYS_PTRACE",
+    "SYS_TIME",
+    "SYS_RAWIO",
+    "NET_ADMIN",
+    "DAC_READ_SEARCH",
+];
+
 /// The same acts with everything allowed: root, all capabilities, the host's processes and network.
 fn control(arguments: &[&str]) -> BTreeMap<String, bool> {
     let image = image();
     let socket = "/var/run/docker.sock:/var/run/docker.sock";
     let canary = format!("{0}:{0}:ro", arguments[0]);
+    // Not `--privileged`: that asks for every capability, and a host may itself lack one.
+    let mut allowed = vec!["run"];
+    for capability in CAPABILITIES {
+        allowed.extend(["--cap-add", capability]);
+    }
     let line = [
         "run",
         "--rm",
-        "--privileged",
+        "--security-opt",
+        "seccomp=unconfined",
+        "--security-opt",
+        "systempaths=unconfined",
+        "--device-cgroup-rule",
+        "a *:* rwm",
+        "--volume",
+        "/sys:/sys",
         "--user",
         "0:0",
         "--pid",
@@ -179,7 +203,7 @@ fn control(arguments: &[&str]) -> BTreeMap<String, bool> {
         "-c",
         ACTS,
     ];
-    read(&docker(&[&line[..], arguments].concat()).unwrap())
+    read(&docker(&[&allowed[..], &line[1..], arguments].concat()).unwrap())
 }
 
 /// A program that goes on changing a file while it is collected.
@@ -231,8 +255,20 @@ fn the_first_process_cannot_be_spoken_for() {
     for profile in PROFILES {
         let code = "for fd in 0 1 2; do echo forged > /proc/1/fd/$fd && echo wrote $fd; done 2>/dev/null; kill -9 1; kill -STOP 1; echo alive";
         let answer = bash(&daemon.client(), profile, code);
-        answer.assert_ending("exited");
-        assert_eq!(answer.text("stdout"), "alive\n", "{profile}: {answer:?}");
+        assert_eq!(answer.status, 200, "{profile}: {answer:?}");
+        // Linux does not let the guest write there; gVisor of 2022 does, and a frame that is none
+        // ends the call.
+        match answer.text("ending") {
+            "exited" => assert_eq!(answer.text("stdout"), "alive\n", "{profile}: {answer:?}"),
+            ending => assert_eq!((profile, ending), ("container-offline", "killed")),
+        }
+        assert!(!answer.everything().contains("forged\n"));
+        let next = bash(&daemon.client(), profile, "echo well");
+        assert_eq!(
+            next.text("stdout"),
+            "well\n",
+            "the next call is not touched"
+        );
     }
 }
 

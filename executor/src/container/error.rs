@@ -68,18 +68,17 @@ impl ContainerError {
 pub(crate) fn said(error: &bollard::errors::Error) -> String {
     let text = match error {
         bollard::errors::Error::DockerResponseServerError { message, .. } => message.clone(),
-        other => chain(other),
+        other => last_cause(other),
     };
     super::line(&text)
 }
 
-/// An error with its causes: bollard's own words alone do not name them.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        text = format!("{text}: {inner}");
-        source = inner.source();
+/// The last cause of an error: what the kernel said, where the others only say that something
+/// went wrong.
+fn last_cause(error: &dyn std::error::Error) -> String {
+    let mut last = error;
+    while let Some(inner) = last.source() {
+        last = inner;
     }
-    text
+    last.to_string()
 }

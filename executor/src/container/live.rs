@@ -300,7 +300,7 @@ pub(crate) fn inner_limits(limits: &Limits) -> InitLimits {
 }
 
 /// Remove it. One that cannot be removed is told of, and found again at the next start.
-pub(crate) async fn remove(docker: &Docker, id: &str) {
+async fn remove(docker: &Docker, id: &str) {
     if let Err(error) = docker.remove(id).await {
         tracing::warn!(%error, container = id, "a container could not be removed");
     }

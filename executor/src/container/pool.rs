@@ -21,7 +21,7 @@ use tokio_util::task::TaskTracker;
 use super::docker::Docker;
 use super::error::ContainerError;
 use super::image::{ImageError, ImageLock, ImageStore};
-use super::live::{Container, inner_limits, remove};
+use super::live::{Container, inner_limits};
 use super::manifest::ImageManifest;
 use super::plan::{ContainerPlan, OciRuntime, plan};
 use crate::admitted::Admitted;
@@ -96,6 +96,8 @@ struct Inner {
     closed: CancellationToken,
     /// Set once what an earlier life left behind is gone.
     swept: OnceCell<usize>,
+    /// Containers that could not be removed: Docker was away.
+    left: Mutex<Vec<String>>,
 }
 
 /// A runtime that is built.
@@ -158,6 +160,7 @@ impl Containers {
             background: TaskTracker::new(),
             closed: CancellationToken::new(),
             swept: OnceCell::new(),
+            left: Mutex::default(),
             host,
         }))
     }
@@ -238,7 +241,7 @@ impl Containers {
         self.0.background.wait().await;
         let shelves = std::mem::take(&mut *self.0.shelves());
         for made in shelves.into_values().flat_map(|shelf| shelf.ready) {
-            remove(&self.0.docker, made.container.id()).await;
+            self.0.remove(made.container.id()).await;
         }
     }
 
@@ -312,7 +315,7 @@ impl Containers {
                 Ok(facts) => return Ok((made, facts, true)),
                 Err(error) => {
                     tracing::warn!(%error, "a waiting container was not used");
-                    remove(&self.0.docker, made.container.id()).await;
+                    self.0.remove(made.container.id()).await;
                 }
             }
         }
@@ -327,7 +330,7 @@ impl Containers {
         {
             Ok(facts) => Ok((made, facts, false)),
             Err(error) => {
-                remove(&self.0.docker, made.container.id()).await;
+                self.0.remove(made.container.id()).await;
                 Err(error)
             }
         }
@@ -337,7 +340,7 @@ impl Containers {
     fn bury(&self, slot: OwnedSemaphorePermit, made: Made) {
         let this = self.clone();
         self.0.background.spawn(async move {
-            remove(&this.0.docker, made.container.id()).await;
+            this.0.remove(made.container.id()).await;
             drop(made);
             drop(slot);
         });
@@ -398,7 +401,7 @@ impl Containers {
                 Waits::Gone => return,
                 Waits::Still => {}
                 Waits::TooLong(made) => {
-                    remove(&self.0.docker, made.container.id()).await;
+                    self.0.remove(made.container.id()).await;
                     return;
                 }
             }
@@ -447,6 +450,25 @@ impl Shelf {
 impl Inner {
     fn shelves(&self) -> MutexGuard<'_, HashMap<Key, Shelf>> {
         self.shelves.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn left(&self) -> MutexGuard<'_, Vec<String>> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Remove a container. One that cannot be removed now is tried again before the next is made.
+    async fn remove(&self, id: &str) {
+        if let Err(error) = self.docker.remove(id).await {
+            tracing::warn!(%error, container = id, "a container could not be removed");
+            self.left().push(id.to_owned());
+        }
+    }
+
+    async fn remove_left(&self) {
+        let left = std::mem::take(&mut *self.left());
+        for id in left {
+            self.remove(&id).await;
+        }
     }
 
     fn take(&self, key: &Key) -> Option<Made> {
@@ -558,6 +580,7 @@ impl Inner {
         image: &Image,
     ) -> Result<Made, ContainerError> {
         self.sweep().await?;
+        self.remove_left().await;
         let info = DockerAbout::of(&self.docker).await?;
         let oci_runtime = info.oci(plan.oci_runtime)?;
         let labels = HashMap::from([
