@@ -1,130 +1,164 @@
 /* Keeps a call off the pages of the image.
  *
  * Every page that a call writes to is copied once and put back afterwards; with a program of one
- * line that is most of the cost. So at the end of the build the image is sealed: what is
- * allocated from then on lies together in pages of its own, blocks of the image that become free
- * are not used again, and the collector walks only what the call made. Included once, by shim.c.
+ * line that was most of the cost. So while the runtime is built all objects go to one heap, which
+ * is sealed at the end:
+ *
+ *   image_heap │ objects of the image           │ sealed: never freed, counts not written
+ *   nursery    │ an empty arena for each size   │ what a call allocates first
+ *              │ larger blocks, one by one      │
+ *   libc       │ …                              │ what it allocates when the nursery is full
+ *
+ * Objects of the image share one reference count: going up and down with every use, it never
+ * comes near zero, and it is one word instead of a word on every page. (build.sh points the
+ * engine's macro `JS_REF_COUNT` here.) The collector does not walk the image either: what only
+ * the image refers to counts as alive until the call ends.
  */
 #ifndef LAZARET_IMAGE_H
 #define LAZARET_IMAGE_H
 
-/* Larger blocks of a call come one after the other from here, until it is used up. */
-#define NURSERY_BYTES (64 * 1024)
+#include <malloc.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 
-/* A count of used blocks that no arena reaches: one with it never counts as full or empty, so
- * it neither joins a list nor is given back. */
-#define NEVER_EMPTY 0x8000
+/* Twice of what the prelude needs; the build traps if it becomes too small. */
+#define IMAGE_HEAP_BYTES (4 * 1024 * 1024)
 
+/* Holds the arenas (31 of 4 KiB) and the larger blocks of a common program. */
+#define NURSERY_BYTES (256 * 1024)
+
+/* The shared count begins here: a call can neither hold nor drop as many references. */
+#define IMAGE_COUNT (1 << 29)
+
+static uint8_t image_heap[IMAGE_HEAP_BYTES] __attribute__((aligned(4096)));
+static uint8_t *image_at = image_heap;
 static uint8_t nursery[NURSERY_BYTES] __attribute__((aligned(4096)));
-static uint8_t *nursery_at = NULL; /* NULL while the image is built */
+static uint8_t *nursery_at = nursery;
+static int image_count = IMAGE_COUNT;
 
-/* The collector's list of objects of the image: it is never walked. */
-static struct list_head image_objects;
+/* How much of `image_heap` is sealed: all of it, or nothing while it is built. */
+static size_t sealed_bytes;
 
 /* Set when memory was refused; never cleared, as an image lives for one call. */
 static bool memory_was_refused;
 
-static bool is_of_nursery(const void *block)
+static inline bool is_sealed(const void *at)
 {
-    return (uint8_t *)block >= nursery && (uint8_t *)block < nursery + NURSERY_BYTES;
+    return (size_t)((uintptr_t)at - (uintptr_t)image_heap) < sealed_bytes;
 }
 
-/* A block of the nursery has its size in the eight bytes before it. */
-static size_t nursery_size(const void *block)
+static bool is_of_image(const void *at)
+{
+    return (size_t)((uintptr_t)at - (uintptr_t)image_heap) < IMAGE_HEAP_BYTES;
+}
+
+static bool is_of_nursery(const void *at)
+{
+    return (size_t)((uintptr_t)at - (uintptr_t)nursery) < NURSERY_BYTES;
+}
+
+/* A block of either has its size in the eight bytes before it. */
+static size_t block_size(const void *block)
 {
     return ((const uint64_t *)block)[-1];
 }
 
-static void *nursery_malloc(size_t size)
+/* The next `size` bytes of a heap, or NULL. */
+static void *take(uint8_t **at, const uint8_t *end, size_t size)
 {
-    size_t room = (size + 15) & ~(size_t)7;
-    if (!nursery_at || size > NURSERY_BYTES || room > (size_t)(nursery + NURSERY_BYTES - nursery_at))
+    size_t room = ((size + 7) & ~(size_t)7) + 8;
+    if (size > NURSERY_BYTES || room > (size_t)(end - *at))
         return NULL;
-    uint8_t *block = nursery_at + 8;
+    uint8_t *block = *at + 8;
     ((uint64_t *)block)[-1] = room - 8;
-    nursery_at += room;
+    *at += room;
     return block;
 }
 
-static void *noted(void *block)
+/* Free blocks of the image by the power of two that holds them, while it is built. */
+static void *free_blocks[32];
+
+static unsigned power_of(size_t size)
 {
-    memory_was_refused |= !block;
+    return size <= 16 ? 4 : 32 - __builtin_clz((uint32_t)size - 1);
+}
+
+static void *build_malloc(size_t size)
+{
+    unsigned power = power_of(size);
+    void **block = free_blocks[power];
+    if (block) {
+        free_blocks[power] = *block;
+        return block;
+    }
+    block = take(&image_at, image_heap + IMAGE_HEAP_BYTES, (size_t)1 << power);
+    if (!block)
+        __builtin_trap();
     return block;
+}
+
+static void build_free(void *block)
+{
+    unsigned power = power_of(block_size(block));
+    *(void **)block = free_blocks[power];
+    free_blocks[power] = block;
 }
 
 static void *image_malloc(void *opaque, size_t size)
 {
-    void *block = nursery_malloc(size);
-    return block ? block : noted(malloc(size));
+    if (!sealed_bytes)
+        return build_malloc(size);
+    void *block = take(&nursery_at, nursery + NURSERY_BYTES, size);
+    if (!block)
+        block = malloc(size);
+    memory_was_refused |= !block;
+    return block;
 }
 
 static void *image_calloc(void *opaque, size_t count, size_t size)
 {
-    void *block = nursery_malloc(count * size);
-    return block ? memset(block, 0, count * size) : noted(calloc(count, size));
+    void *block = image_malloc(opaque, count * size);
+    return block ? memset(block, 0, count * size) : NULL;
 }
 
-/* The last block of the nursery is taken back; the others stay until the call ends. */
+/* The last block of the nursery is taken back; its others stay until the call ends. */
 static void image_free(void *opaque, void *block)
 {
-    if (!is_of_nursery(block))
+    if (is_of_nursery(block)) {
+        if ((uint8_t *)block + block_size(block) == nursery_at)
+            nursery_at = (uint8_t *)block - 8;
+    } else if (!is_of_image(block)) {
         free(block);
-    else if ((uint8_t *)block + nursery_size(block) == nursery_at)
-        nursery_at = (uint8_t *)block - 8;
+    } else if (!sealed_bytes) {
+        build_free(block);
+    }
 }
 
 static void *image_realloc(void *opaque, void *block, size_t size)
 {
-    if (!is_of_nursery(block))
-        return size ? noted(realloc(block, size)) : realloc(block, size);
-    if (size <= nursery_size(block))
+    if (!is_of_nursery(block) && !is_of_image(block)) {
+        void *moved = realloc(block, size);
+        memory_was_refused |= !moved && size;
+        return moved;
+    }
+    if (size <= block_size(block))
         return block;
     void *copy = image_malloc(opaque, size);
-    if (!copy)
-        return NULL;
-    memcpy(copy, block, nursery_size(block));
-    image_free(opaque, block);
+    if (copy) {
+        memcpy(copy, block, block_size(block));
+        image_free(opaque, block);
+    }
     return copy;
 }
 
 static size_t image_usable_size(const void *block)
 {
-    return is_of_nursery(block) ? nursery_size(block) : js__malloc_usable_size(block);
-}
-
-static const JSMallocFunctions image_memory = {
-    image_calloc, image_malloc, image_free, image_realloc, image_usable_size,
-};
-
-/* Arenas that have room are never used again; an empty one of each size lies ready. */
-static void seal_arenas(JSRuntime *rt)
-{
-    JSArenaState *arenas = &rt->arena_state;
-    struct list_head *each;
-    for (int size = 0; size < JS_ARENA_BLOCK_SIZE_COUNT; size++) {
-        list_for_each(each, &arenas->arena_list[size])
-            list_entry(each, JSArena, link)->n_used_blocks = NEVER_EMPTY;
-        init_list_head(&arenas->arena_list[size]);
-        init_list_head(&arenas->free_arena_list[size]);
-    }
-    for (int size = 0; size < JS_ARENA_BLOCK_SIZE_COUNT; size++)
-        arena_new(rt, size)->n_used_blocks = NEVER_EMPTY;
-}
-
-/* The collector's list begins empty; objects of the image may still leave theirs. */
-static void seal_objects(JSRuntime *rt)
-{
-    image_objects = rt->gc_obj_list;
-    image_objects.next->prev = &image_objects;
-    image_objects.prev->next = &image_objects;
-    init_list_head(&rt->gc_obj_list);
-}
-
-static void seal_image(JSRuntime *rt)
-{
-    seal_arenas(rt);
-    seal_objects(rt);
-    nursery_at = nursery;
+    if (is_of_nursery(block) || is_of_image(block))
+        return block_size(block);
+    return malloc_usable_size((void *)block);
 }
 
 #endif

@@ -11,12 +11,13 @@
  * QuickJS is compiled into this unit, because those three, and the limit of the stack (which
  * it leaves off under WASI), can be reached in no other way.
  */
+#include "image.h"
 #include "quickjs.c"
 
 #include <wasi/api.h>
 
 #include "host.h"
-#include "image.h"
+#include "seal.h"
 #include "prelude.h"
 
 /* Of the 1 MiB that the linker gives the stack, what a program may use before it gets its
@@ -122,7 +123,7 @@ __attribute__((export_name("lazaret_init"))) void lazaret_init(void)
 
 __attribute__((export_name("lazaret_alloc"))) void *lazaret_alloc(size_t length)
 {
-    return malloc(length);
+    return image_malloc(NULL, length);
 }
 
 /* The bytes that the host hands over, read from the front. */
@@ -246,7 +247,7 @@ __attribute__((export_name("lazaret_run"))) int lazaret_run(const uint8_t *at, s
     program[0] = read_text(ctx, &from);
     program[1] = read_text(ctx, &from);
     program[2] = read_args(ctx, &from);
-    free((void *)at);
+    image_free(NULL, (void *)at);
     JSValue begun = JS_EXCEPTION;
     if (!JS_HasException(ctx))
         begun = JS_Call(ctx, start_program, JS_UNDEFINED, 3, vc(program));
