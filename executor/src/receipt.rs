@@ -37,8 +37,8 @@ pub struct Receipt {
 pub struct RuntimeReceipt {
     /// Name of the runtime.
     pub name: String,
-    /// SHA-256 of the WebAssembly component.
-    pub component_sha256: String,
+    /// SHA-256 of the WebAssembly module.
+    pub module_sha256: String,
     /// SHA-256 of the machine code made from it.
     pub artefact_sha256: String,
     /// The engine and its version, as the worker reported.

@@ -3,6 +3,10 @@
 This module is imported once, when the runtime is built, and the interpreter is
 frozen with everything that it imported. A call starts in a copy of that frozen
 interpreter: `run` is the first and the last thing that it does.
+
+Every page that a call writes to is copied for it, and every request to the host
+costs as much as a hundred lines of Python. So what can be made ahead is made here,
+and left alone later.
 """
 
 import asyncio
@@ -20,10 +24,7 @@ import tempfile
 import time
 import types
 import warnings
-
-import wit_world
-from wit_world.imports import types as wit_world_types
-from wit_world.imports.types import Ended_Exited, Ended_MemoryExhausted
+import zoneinfo
 
 # Everything of the standard library that WASI can carry. What is not imported
 # here is not there later: the image holds no source files.
@@ -109,8 +110,41 @@ def _let_asyncio_run():
 _let_asyncio_run()
 
 
-def _fresh_streams():
-    """Text streams over the call's own descriptors: what a script would get."""
+#: Compiled time zones by name: there are no files to read them from later.
+_ZONES = {}
+
+
+def _keep_time_zones(root="/image/zoneinfo-data"):
+    for dir, _, names in os.walk(root):
+        for name in names:
+            path = os.path.join(dir, name)
+            with open(path, "rb") as file:
+                content = file.read()
+            if content.startswith(b"TZif"):
+                _ZONES[os.path.relpath(path, root)] = content
+
+
+def _let_zoneinfo_find_them():
+    from zoneinfo import _common
+
+    def load(key):
+        try:
+            return io.BytesIO(_ZONES[key])
+        except KeyError:
+            raise zoneinfo.ZoneInfoNotFoundError(f"No time zone found with key {key}") from None
+
+    _common.load_tzdata = load
+    zoneinfo.reset_tzpath(to=())
+    zoneinfo.available_timezones = lambda: set(_ZONES)
+
+
+_keep_time_zones()
+_let_zoneinfo_find_them()
+
+
+def _make_streams():
+    """Text streams over the call's own descriptors: what a script would get. They are
+    made before the call, and have asked the host for nothing that is the call's."""
     sys.stdin = io.TextIOWrapper(
         io.BufferedReader(io.FileIO(0, "r", closefd=False)),
         encoding="utf-8", errors="surrogateescape",
@@ -125,7 +159,7 @@ def _fresh_streams():
     sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr
 
 
-def _fresh_environment():
+def _make_environment():
     """Nothing of the machine that built the image, nothing of the host."""
     os.environ.clear()
     os.environ.update(
@@ -133,20 +167,17 @@ def _fresh_environment():
         PYTHONIOENCODING="utf-8",
     )
     tempfile.tempdir = "/tmp"
-    os.chdir("/workspace")
-    random.seed()
+    sys.path[:] = ["/workspace"]
+    sys.executable = sys._base_executable = ""
 
 
-def _fresh_main(program):
+def _fresh_main(code, filename, args):
     main = types.ModuleType("__main__")
     main.__builtins__ = builtins
-    main.__file__ = program.filename
+    main.__file__ = filename
     sys.modules["__main__"] = main
-    sys.argv[:] = [program.filename, *program.args]
-    sys.path[:] = ["/workspace", *_BAKED_PATH]
-    linecache.cache[program.filename] = (
-        len(program.code), None, program.code.splitlines(True), program.filename,
-    )
+    sys.argv[:] = [filename, *args]
+    linecache.cache[filename] = (len(code), None, code.splitlines(True), filename)
     return main.__dict__
 
 
@@ -186,10 +217,10 @@ def _show(error):
         pass
 
 
-def _execute(program):
-    scope = _fresh_main(program)
+def _execute(code, filename, args):
+    scope = _fresh_main(code, filename, args)
     try:
-        exec(compile(program.code.removeprefix("\ufeff"), program.filename, "exec", dont_inherit=True), scope)
+        exec(compile(code.removeprefix("\ufeff"), filename, "exec", dont_inherit=True), scope)
         return 0
     except SystemExit as exit:
         return _status_of(exit)
@@ -198,7 +229,11 @@ def _execute(program):
         return 130
     except BaseException as error:
         _show(error)
-        return None if _is_exhaustion(error) else 1
+        return _MEMORY_EXHAUSTED if _is_exhaustion(error) else 1
+
+
+#: What the guest ABI calls memory that ran out and that nobody caught.
+_MEMORY_EXHAUSTED = 256
 
 
 def _is_exhaustion(error):
@@ -206,36 +241,23 @@ def _is_exhaustion(error):
     return isinstance(error, MemoryError) and "stack" not in str(error)
 
 
-def _exit_now(status):
-    wit_world.exit_now(status & 0xFF)
+def run(code, filename, args, execute=_execute, flush=_flush, finish=atexit._run_exitfuncs, seed=random.seed):
+    """Run the program to its end; whatever it broke of ours is its own loss.
 
-
-os._exit = _exit_now
-_BAKED_PATH = list(sys.path)
-
-
-def _ended(program):
-    """Run the program to its end; whatever it broke of ours is its own loss."""
+    What it uses is bound here: a program can reach this module and change its names.
+    """
     status = 1
     try:
-        _fresh_streams()
-        _fresh_environment()
-        status = _execute(program)
+        seed()
+        status = execute(code, filename, args)
     except BaseException:
         pass
     try:
-        atexit._run_exitfuncs()
+        finish()
     except BaseException:
         pass
-    _flush()
+    flush()
     return status
-
-
-class WitWorld(wit_world.WitWorld):
-    # Bound here: a program can reach this module and change its names.
-    def run(self, program, ended=_ended, exited=Ended_Exited, exhausted=Ended_MemoryExhausted):
-        status = ended(program)
-        return exhausted() if status is None else exited(status)
 
 
 # What a first program makes the interpreter set up: caches of types and of
@@ -261,33 +283,32 @@ try:
     1 / 0
 except ZeroDivisionError as error:
     print(error, file=sys.stderr)
-with open("/tmp/none", "w") as file:
+with open("/tmp/rehearsal", "w") as file:
     file.write("x")
 """
 
 
 def _rehearse():
     """Walk the way of a call once, so that what it sets up is in the image."""
-    before = list(sys.argv), list(sys.path), dict(os.environ)
-    _fresh_streams()
+    streams = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = io.StringIO(), io.StringIO()
-    try:
-        _fresh_environment()
-    except OSError:
-        pass  # There is no workspace while the image is made.
     for code in (REHEARSAL, "print(1)", "raise ValueError(1)", "import sys; sys.exit(3)", "x ="):
-        _execute(wit_world_types.Program(code, "main.py", ["a"]))
-    _flush()
-    sys.argv[:], sys.path[:] = before[0], before[1]
-    os.environ.clear()
-    os.environ.update(before[2])
+        _execute(code, "main.py", ["a"])
+    sys.stdout, sys.stderr = streams
+    # The real streams too, without a byte: their codecs and locks.
+    print(end="", flush=True)
+    sys.argv[:] = [""]
+    sys.modules["__main__"] = types.ModuleType("__main__")
 
 
+_make_streams()
+_make_environment()
 _rehearse()
 
 # A call that touches a page of the frozen image pays for a copy of it, so nothing
 # is left to clean up: caches of the machine that built it, garbage, counters.
 sys.path_importer_cache.clear()
 linecache.clearcache()
+tempfile._name_sequence = None
 gc.collect()
 gc.freeze()

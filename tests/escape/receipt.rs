@@ -168,7 +168,7 @@ fn the_receipt_names_what_ran() {
     for digest in [
         "/profile_sha256",
         "/policy_sha256",
-        "/runtime/component_sha256",
+        "/runtime/module_sha256",
         "/runtime/artefact_sha256",
         "/reported/seccomp_digest",
     ] {

@@ -1,4 +1,4 @@
-//! What every command needs before it starts: Python to build the runtime from,
+//! What every command needs before it starts: the tools that build the runtime,
 //! our own binaries, the runtime itself.
 //!
 //! Installs packages only on Debian and only as root; otherwise it stops with
@@ -11,28 +11,46 @@ use crate::shell;
 use crate::workspace::Workspace;
 
 /// Debian's names of what the runtime's build needs.
-const PYTHON_PACKAGES: [&str; 2] = ["python3", "python3-venv"];
+const PACKAGES: [&str; 6] = [
+    "gcc",
+    "libc6-dev",
+    "make",
+    "xz-utils",
+    "python3",
+    "python3-venv",
+];
 
-/// Python, binaries and runtime, in this order.
+/// The programs that are looked for: with these, the packages are there.
+const PROGRAMS: [&str; 4] = ["cc", "make", "xz", "tar"];
+
+/// Tools, binaries and runtime, in this order.
 pub(crate) fn prepare(workspace: &Workspace) -> Result<(), Failure> {
-    python()?;
+    tools()?;
     binaries(workspace)?;
     runtime(workspace)
 }
 
-/// A python3 that can make virtual environments: the runtime's tools live in one.
-pub(crate) fn python() -> Result<(), Failure> {
-    if python_has_venv() {
+/// A C compiler, make, and a python3 that can make virtual environments: CPython is
+/// built from its source, and some of its sources are pip's.
+pub(crate) fn tools() -> Result<(), Failure> {
+    if are_there() {
         return Ok(());
     }
     if shell::find("apt-get").is_none() || !shell::are_we_root() {
-        return Err(python_missing());
+        return Err(missing());
     }
-    install(&PYTHON_PACKAGES)?;
-    if python_has_venv() {
-        return Ok(());
+    install(&PACKAGES)?;
+    match are_there() {
+        true => Ok(()),
+        false => Err(missing()),
     }
-    Err(python_missing())
+}
+
+fn are_there() -> bool {
+    PROGRAMS
+        .iter()
+        .all(|program| shell::find(program).is_some())
+        && python_has_venv()
 }
 
 /// All binaries of the workspace. Always the same selection, so that no command
@@ -61,12 +79,12 @@ fn python_has_venv() -> bool {
     shell::holds(Command::new("python3").args(["-c", "import venv, ensurepip"]))
 }
 
-fn python_missing() -> Failure {
+fn missing() -> Failure {
     Failure::Missing {
-        what: "python3 with venv".into(),
+        what: "a C compiler, make, xz, or python3 with venv".into(),
         remedy: format!(
-            "install it (Debian, Ubuntu: `sudo apt-get install {}`) and start again",
-            PYTHON_PACKAGES.join(" ")
+            "install them (Debian, Ubuntu: `sudo apt-get install {}`) and start again",
+            PACKAGES.join(" ")
         ),
     }
 }

@@ -16,7 +16,7 @@ use crate::workspace::Workspace;
 pub(crate) fn run(workspace: &Workspace, strictness: Strictness) -> Result<(), Failure> {
     let mut stages = Stages::new(strictness);
     stages.run("setup", || {
-        done(setup::python().and_then(|()| components(workspace)))
+        done(setup::tools().and_then(|()| components(workspace)))
     })?;
     stages.run("format", || done(format(workspace)))?;
     stages.run("edges", || done(edges::check(workspace)))?;

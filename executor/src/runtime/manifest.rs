@@ -1,12 +1,29 @@
-//! What a runtime is made from, as it stands in `runtimes/NAME/runtime.toml`.
+//! What a runtime is made from: its folder `runtimes/NAME/`, carried by this program.
 
 use serde::Deserialize;
 
 use super::hex::sha256;
 use crate::wasm::ENGINE_VERSION;
 
-/// The manifests that this program carries.
-const MANIFESTS: [&str; 1] = [include_str!("../../../runtimes/python/runtime.toml")];
+/// A runtime's folder: the manifest and the files that its build script uses.
+struct Folder {
+    manifest: &'static str,
+    files: &'static [(&'static str, &'static str)],
+}
+
+/// The folders that this program carries.
+const FOLDERS: [Folder; 1] = [Folder {
+    manifest: include_str!("../../../runtimes/python/runtime.toml"),
+    files: &[
+        (
+            "build.sh",
+            include_str!("../../../runtimes/python/build.sh"),
+        ),
+        ("shim.c", include_str!("../../../runtimes/python/shim.c")),
+        ("stubs.c", include_str!("../../../runtimes/python/stubs.c")),
+        guest_sdk::PYTHON_APP,
+    ],
+}];
 
 /// One runtime's inputs.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -19,33 +36,52 @@ pub struct Manifest {
     pub doc: String,
     /// Language that it runs.
     pub language: String,
-    /// The WIT world that the guest side implements.
-    pub world: String,
-    /// Module of the guest side.
-    pub app: String,
-    /// Packages that it is built with.
-    #[serde(rename = "package")]
-    pub packages: Vec<Package>,
+    /// Steps that its build script counts aloud.
+    pub steps: usize,
+    /// What it is built from.
+    #[serde(rename = "source")]
+    pub sources: Vec<Source>,
+    /// The files of its folder, name and text.
+    #[serde(skip)]
+    pub files: &'static [(&'static str, &'static str)],
 }
 
-/// A package from a registry, pinned.
+/// One source, pinned by its digest and fetched by the client of its registry.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Package {
-    /// Its name.
+pub struct Source {
+    /// Its name, in the registry and below `$SOURCES`.
     pub name: String,
-    /// Its version.
+    /// Where it comes from.
+    pub from: Registry,
+    /// Its version; a Debian source is pinned by its file.
+    #[serde(default)]
     pub version: String,
+    /// The file of a Debian source that is taken, without Debian's changes.
+    #[serde(default)]
+    pub file: String,
     /// Why it is needed.
     pub why: String,
     /// SHA-256 of the files that will do, one for each platform.
     pub sha256: Vec<String>,
 }
 
+/// A registry, by the client that fetches from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Registry {
+    /// `apt-get source`, from the release that the manifests are made for.
+    DebianSource,
+    /// `pip install`, one package without what it depends on.
+    Pip,
+    /// `cargo vendor`, one crate.
+    Cargo,
+}
+
 /// All runtimes that can be built.
 #[must_use]
 pub fn manifests() -> Vec<Manifest> {
-    MANIFESTS.iter().filter_map(|text| read(text)).collect()
+    FOLDERS.iter().filter_map(read).collect()
 }
 
 /// The runtime `name`.
@@ -57,10 +93,12 @@ pub fn manifest(name: &str) -> Option<Manifest> {
 }
 
 /// The manifests are part of this program; a test reads each of them.
-fn read(text: &str) -> Option<Manifest> {
-    toml::from_str(text)
-        .ok()
-        .filter(|manifest: &Manifest| manifest.version == 1)
+fn read(folder: &Folder) -> Option<Manifest> {
+    let manifest: Manifest = toml::from_str(folder.manifest).ok()?;
+    (manifest.version == 2).then_some(Manifest {
+        files: folder.files,
+        ..manifest
+    })
 }
 
 impl Manifest {
@@ -68,63 +106,57 @@ impl Manifest {
     /// one was built by another version of this program.
     #[must_use]
     pub fn inputs_sha256(&self) -> String {
-        let packages = self.packages.iter();
-        let pins: Vec<String> = packages
-            .map(|one| format!("{} {} {}", one.name, one.version, one.sha256.join(" ")))
-            .collect();
-        let (_, wit) = guest_sdk::WIT;
-        let (_, app) = guest_sdk::PYTHON_APP;
-        let inputs = [
-            &self.world,
-            &self.app,
-            &pins.join("\n"),
-            wit,
-            app,
-            ENGINE_VERSION,
-            std::env::consts::ARCH,
-        ];
+        let pins = self.sources.iter().map(Source::pin);
+        let files = self.files.iter().map(|(_, text)| (*text).to_owned());
+        let machine = [ENGINE_VERSION.to_owned(), std::env::consts::ARCH.to_owned()];
+        let inputs: Vec<String> = pins.chain(files).chain(machine).collect();
         sha256(inputs.join("\0").as_bytes())
     }
+}
 
-    /// The packages in the form that pip checks hashes in.
+impl Source {
+    fn pin(&self) -> String {
+        format!("{} {}", self.name, self.sha256.join(" "))
+    }
+
+    /// The package in the form that pip checks hashes in.
     #[must_use]
-    pub(crate) fn requirements(&self) -> String {
-        let line = |package: &Package| {
-            let hashes = package
-                .sha256
-                .iter()
-                .map(|hash| format!(" --hash=sha256:{hash}"));
-            format!(
-                "{}=={}{}\n",
-                package.name,
-                package.version,
-                hashes.collect::<String>()
-            )
-        };
-        self.packages.iter().map(line).collect()
+    pub(crate) fn requirement(&self) -> String {
+        let hashes: String = self
+            .sha256
+            .iter()
+            .map(|hash| format!(" --hash=sha256:{hash}"))
+            .collect();
+        format!("{}=={}{hashes}\n", self.name, self.version)
     }
 }
 
 #[cfg(test)]
 #[expect(clippy::expect_used, reason = "a test fails by panicking")]
 mod tests {
-    use super::{MANIFESTS, manifest, manifests};
+    use super::{FOLDERS, manifest, manifests};
 
     #[test]
     fn every_manifest_is_read() {
-        assert_eq!(manifests().len(), MANIFESTS.len());
+        assert_eq!(manifests().len(), FOLDERS.len());
     }
 
     #[test]
-    fn packages_are_pinned_by_hash() {
+    fn sources_are_pinned_by_hash() {
+        for manifest in manifests() {
+            assert!(manifest.files.iter().any(|(name, _)| *name == "build.sh"));
+            assert!(manifest.sources.iter().all(|source| {
+                !source.sha256.is_empty() && source.sha256.iter().all(|hash| hash.len() == 64)
+            }));
+        }
+    }
+
+    #[test]
+    fn steps_are_those_that_the_script_counts() {
         let python = manifest("python").expect("python is there");
-        assert!(
-            python
-                .requirements()
-                .starts_with("componentize-py==0.25.1 --hash=sha256:")
-        );
-        assert!(python.packages.iter().all(|package| {
-            !package.sha256.is_empty() && package.sha256.iter().all(|hash| hash.len() == 64)
-        }));
+        let script = python.files.iter().find(|(name, _)| *name == "build.sh");
+        let (_, script) = script.expect("a script");
+        let steps = script.lines().filter(|line| line.starts_with("step "));
+        assert_eq!(steps.count(), python.steps);
     }
 }

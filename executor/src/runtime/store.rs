@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! DIR/python/lock.toml            what it was made from, and the two digests
-//! DIR/python/<sha256>.wasm        the component
+//! DIR/python/<sha256>.wasm        the frozen module
 //! DIR/python/<sha256>.cwasm       the machine code
 //! ```
 
@@ -16,6 +16,9 @@ use super::hex::Sha256Writer;
 use super::manifest::{Manifest, manifest, manifests};
 use crate::receipt::RuntimeReceipt;
 use crate::wasm::{Artefact, ArtefactError};
+
+/// Version of the lock file's format.
+pub(crate) const LOCK_VERSION: u32 = 2;
 
 /// A lock file is half a kilobyte.
 const MAX_LOCK_BYTES: u64 = 64 << 10;
@@ -39,8 +42,8 @@ pub struct Lock {
     pub name: String,
     /// Digest of everything that it was made from.
     pub inputs_sha256: String,
-    /// Digest of the component.
-    pub component_sha256: String,
+    /// Digest of the frozen module.
+    pub module_sha256: String,
     /// Digest of the machine code.
     pub artefact_sha256: String,
     /// The engine that compiled it.
@@ -67,7 +70,9 @@ pub enum StoreError {
     #[error("there is no runtime `{0}`; `lazaret runtime list` shows them")]
     Unknown(String),
     /// Not built.
-    #[error("runtime `{0}` is not built; run `lazaret runtime build {0}`")]
+    #[error(
+        "runtime `{0}` is not built; run `lazaret runtime build {0}`, or `lazaret runtime import FILE` with one that was exported elsewhere"
+    )]
     Missing(String),
     /// Built by another version.
     #[error("runtime `{0}` was built by another version; run `lazaret runtime build {0}`")]
@@ -96,6 +101,14 @@ pub enum StoreError {
         wanted: String,
         /// Name of the runtime.
         name: String,
+    },
+    /// A file is not a runtime that can be imported.
+    #[error("`{path}` {why}")]
+    Parcel {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        why: String,
     },
     /// The artefact.
     #[error(transparent)]
@@ -160,7 +173,7 @@ impl Store {
         let path = self.artefact_path(&lock);
         let about = RuntimeReceipt {
             name: lock.name,
-            component_sha256: lock.component_sha256,
+            module_sha256: lock.module_sha256,
             artefact_sha256: lock.artefact_sha256,
             engine: lock.engine,
         };
@@ -174,7 +187,7 @@ impl Store {
     pub fn verify(&self, name: &str) -> Result<Lock, StoreError> {
         let lock = self.built(name)?;
         compare(&self.artefact_path(&lock), &lock.artefact_sha256, name)?;
-        compare(&self.component_path(&lock), &lock.component_sha256, name)?;
+        compare(&self.module_path(&lock), &lock.module_sha256, name)?;
         Ok(lock)
     }
 
@@ -193,9 +206,9 @@ impl Store {
             .join(format!("{}.cwasm", lock.artefact_sha256))
     }
 
-    pub(crate) fn component_path(&self, lock: &Lock) -> PathBuf {
+    pub(crate) fn module_path(&self, lock: &Lock) -> PathBuf {
         self.dir_of(&lock.name)
-            .join(format!("{}.wasm", lock.component_sha256))
+            .join(format!("{}.wasm", lock.module_sha256))
     }
 
     pub(crate) fn lock_path(&self, name: &str) -> PathBuf {
@@ -220,8 +233,8 @@ impl Store {
             .map_err(|e| wrong(e.to_string()))?;
         let lock: Lock =
             toml::from_str(&text).map_err(|error| wrong(error.message().to_owned()))?;
-        let digests = [&lock.component_sha256, &lock.artefact_sha256];
-        let sound = lock.version == 1
+        let digests = [&lock.module_sha256, &lock.artefact_sha256];
+        let sound = lock.version == LOCK_VERSION
             && lock.name == name
             && digests
                 .iter()

@@ -2,7 +2,7 @@
 //! nobody can change what was compared.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -102,10 +102,28 @@ fn sealed_copy(path: &Path) -> io::Result<(File, String)> {
         digest.update(bytes);
         copy.write_all(bytes)?;
     }
+    seal(&copy)?;
+    Ok((copy, digest.finish()))
+}
+
+/// `content` in a file in memory that can no longer be written.
+///
+/// # Errors
+/// When the kernel has no room for it.
+pub(crate) fn sealed(content: &[u8]) -> io::Result<File> {
+    let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
+    let mut file = File::from(memfd_create(c"lazaret-module", flags)?);
+    file.write_all(content)?;
+    file.rewind()?;
+    seal(&file)?;
+    Ok(file)
+}
+
+fn seal(file: &File) -> io::Result<()> {
     let seals = SealFlag::F_SEAL_WRITE
         | SealFlag::F_SEAL_GROW
         | SealFlag::F_SEAL_SHRINK
         | SealFlag::F_SEAL_SEAL;
-    fcntl(&copy, FcntlArg::F_ADD_SEALS(seals))?;
-    Ok((copy, digest.finish()))
+    fcntl(file, FcntlArg::F_ADD_SEALS(seals))?;
+    Ok(())
 }

@@ -21,9 +21,10 @@ mod pool;
 pub mod wire;
 mod worker;
 
+pub(crate) use artefact::sealed;
 pub use artefact::{Artefact, ArtefactError};
 pub use jailed::{Jailed, StartError};
-pub use plan::{PlanError, compile_plan, run_plan};
+pub use plan::{PlanError, compile_plan, freeze_plan, run_plan};
 pub use pool::{PoolSettings, PoolState, Wasm, WorkerTap};
 
 /// Version of the engine that `lazaret-worker` is built with; part of what an

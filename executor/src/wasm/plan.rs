@@ -18,6 +18,16 @@ const ENGINE_FILES: u64 = 32;
 /// Threads of a worker beside its first: the deadline's.
 const RUN_THREADS: u64 = 4;
 
+/// Memory of a worker that starts an interpreter and freezes it: the interpreter, and
+/// its image as a module, twice.
+const FREEZER_BYTES: u64 = 4 << 30;
+
+/// What an interpreter finds while it starts: a standard library.
+const FREEZER_FILES: Tmpfs = Tmpfs {
+    bytes: 256 << 20,
+    inodes: 16_384,
+};
+
 /// Threads of a worker that compiles, at most.
 const COMPILE_THREADS: u64 = 64;
 
@@ -155,5 +165,19 @@ pub fn compile_plan() -> Plan {
         workspace: nothing,
         scratch: nothing,
         ..Plan::strict(Role::Compile)
+    }
+}
+
+/// How a worker that starts an interpreter at build time confines itself: as one that
+/// runs calls, with room for a standard library.
+#[must_use]
+pub fn freeze_plan() -> Plan {
+    Plan {
+        memory_bytes: FREEZER_BYTES,
+        threads: RUN_THREADS,
+        open_files: 256 + ENGINE_FILES,
+        workspace: FREEZER_FILES,
+        scratch: FREEZER_FILES,
+        ..Plan::strict(Role::Worker)
     }
 }

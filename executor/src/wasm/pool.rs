@@ -241,9 +241,7 @@ impl Wasm {
             ))
         })?;
         let plan = run_plan(profile).map_err(|error| ended(error.to_string()))?;
-        let role = Role::Run {
-            memory_bytes: profile.limits().memory_bytes,
-        };
+        let role = Role::Run;
         let program = self.0.program.clone();
         let about = artefact.about.clone();
         let started = tokio::task::spawn_blocking(move || {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// Version of the frames. Daemon and worker are built together; a mix of two
 /// builds is refused at the first frame.
-pub const WIRE_VERSION: u32 = 1;
+pub const WIRE_VERSION: u32 = 2;
 
 /// Longest frame towards a worker: files in (16 MiB), code and standard input,
 /// with room for larger profiles.
@@ -38,13 +38,34 @@ pub struct Setup {
 /// What a worker is for.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Role {
-    /// Run calls in instances of the precompiled component on descriptor 1.
-    Run {
-        /// The most memory that any call of this worker may ask for.
-        memory_bytes: u64,
+    /// Run calls in instances of the artefact on descriptor 1.
+    Run,
+    /// Compile the module on descriptor 1 and answer with the artefact.
+    Compile {
+        /// What the artefact is for.
+        target: Target,
     },
-    /// Compile the component on descriptor 1 and answer with the artefact.
-    Compile,
+    /// Start the artefact on descriptor 1 by a [`Freeze`] frame, and answer with the
+    /// module that begins where it stopped.
+    Freeze,
+}
+
+/// What an artefact is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Target {
+    /// To be started once, and frozen.
+    Start,
+    /// To run calls: a module that was frozen.
+    Frozen,
+}
+
+/// What is started, and what it finds while it starts.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Freeze {
+    /// The module that the artefact was compiled from.
+    pub module: Vec<u8>,
+    /// Files that it finds below `/image`.
+    pub files: Vec<WireFile>,
 }
 
 /// A worker's answer to [`Setup`]: it is confined and ready.
@@ -155,7 +176,7 @@ pub struct LeftOut {
     pub reason: String,
 }
 
-/// A worker's answer in the compile role: the artefact or why there is none.
+/// A worker's answer in the other roles: the artefact or module, or why there is none.
 pub type Compiled = Result<Vec<u8>, String>;
 
 /// Write one frame.

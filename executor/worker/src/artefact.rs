@@ -1,11 +1,10 @@
-//! Loads a precompiled component: the one place outside the jail crate where
-//! the compiler cannot check what we claim.
+//! Loads a precompiled module: with [`crate::memory`] the only place outside the jail
+//! crate where the compiler cannot check what we claim.
 
 use std::fs::File;
 use std::os::fd::AsRawFd;
 
-use wasmtime::component::Component;
-use wasmtime::{Engine, Result};
+use wasmtime::{Engine, Module, Result};
 
 /// Map the artefact behind `file` into memory.
 ///
@@ -15,7 +14,7 @@ use wasmtime::{Engine, Result};
 ///
 /// # Errors
 /// When the artefact was made by another engine version or for other settings.
-pub(crate) fn load(engine: &Engine, file: &File) -> Result<Component> {
+pub(crate) fn load(engine: &Engine, file: &File) -> Result<Module> {
     let path = format!("/proc/self/fd/{}", file.as_raw_fd());
     #[expect(
         unsafe_code,
@@ -24,6 +23,6 @@ pub(crate) fn load(engine: &Engine, file: &File) -> Result<Component> {
     // SAFETY: the content is our own compiler's output: the daemon checked its
     // digest against the lock file before it sealed the memory file.
     unsafe {
-        Component::deserialize_file(engine, path)
+        Module::deserialize_file(engine, path)
     }
 }

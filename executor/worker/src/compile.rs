@@ -1,57 +1,65 @@
-//! The role that compiles one component and ends. Compilers are large and their
+//! The role that compiles one module and ends. Compilers are large and their
 //! input is not ours, so this happens in a jail of its own.
 
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::net::UnixStream;
 
-use executor::wasm::wire::{Compiled, Ready, write_frame};
+use executor::wasm::wire::{Compiled, Ready, Target, write_frame};
+use wasmtime::Engine;
 
-use crate::{Failure, engine};
+use crate::memory::Slots;
+use crate::{Failure, engine, freeze, image};
 
-/// Largest component that is compiled; CPython with its library is 34 MB.
-const MAX_COMPONENT_BYTES: u64 = 256 << 20;
+/// Largest module that is compiled; a frozen CPython with its library is 40 MB.
+const MAX_MODULE_BYTES: u64 = 512 << 20;
 
-/// The slots of the engine that only compiles: settings that matter to the
-/// artefact do not include it.
-const NO_GUEST_MEMORY: u64 = 4 << 30;
-
-/// Compile the component behind `source` and answer with the artefact.
+/// Compile the module behind `source` and answer with the artefact.
 ///
 /// # Errors
-/// When the worker cannot confine itself or the socket breaks. A component that
+/// When the worker cannot confine itself or the socket breaks. A module that
 /// does not compile is an answer, not an error.
 pub(crate) fn once(
     inside: jail::Inside,
     mut socket: UnixStream,
     source: File,
+    target: Target,
 ) -> Result<(), Failure> {
-    let engine = engine::engine(NO_GUEST_MEMORY)?;
+    let engine = engine::engine(Slots::new(None, None))?;
     let report = inside.enter_root()?.restrict()?.seal()?;
-    let version = format!("wasmtime {}", executor::wasm::ENGINE_VERSION);
-    write_frame(
-        &mut socket,
-        &Ready {
-            engine: version,
-            report,
-        },
-    )?;
-    write_frame(&mut socket, &compile(&engine, source))?;
+    let ready = Ready {
+        engine: engine::version(),
+        report,
+    };
+    write_frame(&mut socket, &ready)?;
+    let compiled = read(source).and_then(|module| compile(&engine, &module, target));
+    write_frame(&mut socket, &compiled)?;
     Ok(())
 }
 
-fn compile(engine: &wasmtime::Engine, source: File) -> Compiled {
-    let mut component = Vec::new();
-    let read = source
-        .take(MAX_COMPONENT_BYTES + 1)
-        .read_to_end(&mut component);
-    read.map_err(|error| format!("the component cannot be read: {error}"))?;
-    if component.len() as u64 > MAX_COMPONENT_BYTES {
-        return Err(format!(
-            "the component is larger than {MAX_COMPONENT_BYTES} bytes"
-        ));
+fn read(source: File) -> Result<Vec<u8>, String> {
+    let mut module = Vec::new();
+    let read = source.take(MAX_MODULE_BYTES + 1).read_to_end(&mut module);
+    read.map_err(|error| format!("the module cannot be read: {error}"))?;
+    match module.len() as u64 > MAX_MODULE_BYTES {
+        true => Err(format!(
+            "the module is larger than {MAX_MODULE_BYTES} bytes"
+        )),
+        false => Ok(module),
     }
-    engine
-        .precompile_component(&component)
-        .map_err(|error| format!("{error:#}"))
+}
+
+fn compile(engine: &Engine, module: &[u8], target: Target) -> Compiled {
+    let code = |module: &[u8]| {
+        engine
+            .precompile_module(module)
+            .map_err(|error| format!("{error:#}"))
+    };
+    match target {
+        Target::Start => Ok(image::artefact(code(&freeze::instrumented(module)?)?, &[])),
+        Target::Frozen => {
+            let apart = image::take_apart(module)?;
+            Ok(image::artefact(code(&apart.module)?, &apart.pages))
+        }
+    }
 }

@@ -15,7 +15,10 @@ mod compile;
 mod deadline;
 mod engine;
 mod files;
+mod freeze;
 mod guest;
+mod image;
+mod memory;
 mod run;
 mod stdin;
 mod streams;
@@ -68,8 +71,9 @@ fn work() -> Result<(), Failure> {
     let inside = jail::enter(&setup.plan, control_socket()?.into())?;
     let (socket, artefact) = (control_socket()?, artefact()?);
     match setup.role {
-        Role::Run { memory_bytes } => run::serve(inside, socket, &artefact, memory_bytes),
-        Role::Compile => compile::once(inside, socket, artefact),
+        Role::Run => run::serve(inside, socket, &artefact),
+        Role::Compile { target } => compile::once(inside, socket, artefact, target),
+        Role::Freeze => freeze::once(inside, socket, &artefact),
     }
 }
 

@@ -14,8 +14,9 @@ use nix::sys::time::TimeValLike;
 use tokio::runtime::Runtime;
 
 use crate::deadline::Deadline;
-use crate::guest::{Interpreter, Prepared, Remains};
-use crate::{Failure, artefact, engine, files};
+use crate::guest::{Interpreter, Prepared, Remains, Used};
+use crate::memory::{self, Slots};
+use crate::{Failure, artefact, engine, files, image};
 
 /// Limits of the call that warms a worker up before it takes any other.
 const WARM_UP: CallLimits = CallLimits {
@@ -34,11 +35,11 @@ pub(crate) fn serve(
     inside: jail::Inside,
     mut socket: UnixStream,
     file: &File,
-    memory_bytes: u64,
 ) -> Result<(), Failure> {
-    let engine = engine::engine(memory_bytes)?;
-    let component = artefact::load(&engine, file)?;
-    let interpreter = Interpreter::link(&engine, &component)?;
+    let slots = Slots::new(image::image(file)?, memory::pagemap());
+    let engine = engine::engine(slots)?;
+    let module = artefact::load(&engine, file)?;
+    let interpreter = Interpreter::link(&engine, &module)?;
     let restricted = inside.enter_root()?.restrict()?;
     let deadline = Deadline::start(&restricted, engine)?;
     let worker = Worker {
@@ -49,7 +50,7 @@ pub(crate) fn serve(
     let report = restricted.seal()?;
     worker.warm_up()?;
     let ready = Ready {
-        engine: format!("wasmtime {}", wasmtime_version()),
+        engine: engine::version(),
         report,
     };
     write_frame(&mut socket, &ready)?;
@@ -59,7 +60,7 @@ pub(crate) fn serve(
 /// The loop that guests wait in, with the one thread that it may have for file
 /// writes: started here, because after sealing no thread can be made, and kept for
 /// as long as the worker lives.
-fn event_loop() -> Result<Runtime, Failure> {
+pub(crate) fn event_loop() -> Result<Runtime, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .max_blocking_threads(1)
@@ -71,11 +72,6 @@ fn event_loop() -> Result<Runtime, Failure> {
 
 /// Longer than any worker lives.
 const FOREVER: Duration = Duration::from_secs(10 * 365 * 24 * 3_600);
-
-/// The version of the engine that this worker is built with.
-fn wasmtime_version() -> &'static str {
-    executor::wasm::ENGINE_VERSION
-}
 
 struct Worker {
     interpreter: Interpreter,
@@ -109,11 +105,13 @@ impl Worker {
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
                 Err(error) => return Err(error.into()),
             };
-            let (answer, clean) = self.answer(prepared, call);
+            let (answer, used) = self.answer(prepared, call);
             write_frame(socket, &answer)?;
-            if !clean {
+            if !answer.reusable {
                 return Ok(());
             }
+            // Its memory is put back while nobody waits.
+            drop(used);
         }
     }
 
@@ -125,13 +123,11 @@ impl Worker {
         self.runtime.block_on(prepared.run(call, &self.deadline))
     }
 
-    /// Run one call and say whether the worker is clean afterwards.
-    fn answer(&self, prepared: Prepared, mut call: Call) -> (Answer, bool) {
+    /// Run one call and say what became of it, and what is left to be put back.
+    fn answer(&self, prepared: Prepared, mut call: Call) -> (Answer, Option<Used>) {
         if let Err(error) = files::lay_out(&call.files) {
-            return (
-                launch_failed(format!("the files could not be laid out: {error}")),
-                false,
-            );
+            let reason = format!("the files could not be laid out: {error}");
+            return (launch_failed(reason), None);
         }
         let (started, cpu) = (Instant::now(), cpu_time());
         let remains = self.run(prepared, &mut call);
@@ -159,7 +155,7 @@ impl Worker {
             wall_us: micros(wall),
             reusable: clean,
         };
-        (answer, clean)
+        (answer, Some(remains.instance))
     }
 }
 

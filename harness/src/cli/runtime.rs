@@ -1,11 +1,12 @@
 //! `lazaret runtime`: build, list and verify what programs run in.
 
 use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Subcommand;
-use executor::runtime::{Progress, RuntimeState, StoreError, build, manifest};
+use executor::runtime::{Progress, RuntimeState, StoreError, adopt, build, manifest};
 use harness::config::Written;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -27,6 +28,22 @@ pub(crate) enum RuntimeCommand {
         #[command(flatten)]
         places: Places,
     },
+    /// Write a built runtime into a file, for a machine without a network
+    Export {
+        /// Name of the runtime
+        name: String,
+        /// The file to write
+        file: PathBuf,
+        #[command(flatten)]
+        places: Places,
+    },
+    /// Take a runtime from such a file, and compile it for this machine
+    Import {
+        /// The file
+        file: PathBuf,
+        #[command(flatten)]
+        places: Places,
+    },
     /// Compare a built runtime with its lock file, byte by byte
     Verify {
         /// Name of the runtime; all of them if none is named
@@ -40,6 +57,8 @@ pub(crate) fn runtime(command: &RuntimeCommand) -> Result<ExitCode, Failure> {
     match command {
         RuntimeCommand::List { places } => list(places),
         RuntimeCommand::Build { name, places } => make(name, places),
+        RuntimeCommand::Export { name, file, places } => export(name, file, places),
+        RuntimeCommand::Import { file, places } => import(file, places),
         RuntimeCommand::Verify { name, places } => verify(name.as_deref(), places),
     }
 }
@@ -80,6 +99,26 @@ fn make(name: &str, places: &Places) -> Result<ExitCode, Failure> {
         "{name}: built in {seconds} s, sha256 {}",
         lock.artefact_sha256
     ));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn export(name: &str, file: &Path, places: &Places) -> Result<ExitCode, Failure> {
+    let store = places.config(Written::default())?.runtime_store();
+    let lock = store.pack(name, file)?;
+    let (path, sha256) = (file.display(), lock.module_sha256);
+    show::line(&format!(
+        "{name}: written to {path}, module sha256 {sha256}"
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn import(file: &Path, places: &Places) -> Result<ExitCode, Failure> {
+    let config = places.config(Written::default())?;
+    let store = config.runtime_store();
+    let (manifest, frozen) = store.unpack(file)?;
+    let lock = adopt(&manifest, &store, &config.worker, &frozen)?;
+    let (name, sha256) = (lock.name, lock.module_sha256);
+    show::line(&format!("{name}: imported, module sha256 {sha256}"));
     Ok(ExitCode::SUCCESS)
 }
 
