@@ -549,13 +549,10 @@ static JSValue host_compile(JSContext *ctx, JSValueConst self, int argc, JSValue
         return JS_EXCEPTION;
     const char *text = JS_ToCStringLen(ctx, &length, argv[0]);
     const char *filename = text ? JS_ToCString(ctx, argv[1]) : NULL;
-    JSEvalOptions options = {
-        .version = JS_EVAL_OPTIONS_VERSION,
-        .eval_flags = JS_EVAL_TYPE_GLOBAL | JS_EVAL_FLAG_BACKTRACE_BARRIER,
-        .filename = filename,
-        .line_num = line,
-    };
-    JSValue made = filename ? JS_Eval2(ctx, text, length, &options) : JS_EXCEPTION;
+    /* Not JS_Eval2: it takes line 0, that of the wrapper around a program, for line 1. */
+    JSValue made = filename ? JS_EvalInternal(ctx, ctx->global_obj, text, length, filename, line,
+                                              JS_EVAL_TYPE_GLOBAL | JS_EVAL_FLAG_BACKTRACE_BARRIER, -1) :
+                              JS_EXCEPTION;
     JS_FreeCString(ctx, filename);
     JS_FreeCString(ctx, text);
     return made;

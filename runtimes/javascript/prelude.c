@@ -5,61 +5,61 @@
 #define PART(variable) { "lazaret:" #variable, variable, sizeof variable - 1 }
 
 static const unsigned char support[] = {
-#embed "prelude/support.js" suffix(, 0)
+#embed "support.js" suffix(, 0)
 };
 static const unsigned char errors[] = {
-#embed "prelude/errors.js" suffix(, 0)
+#embed "errors.js" suffix(, 0)
 };
 static const unsigned char inspect[] = {
-#embed "prelude/inspect.js" suffix(, 0)
+#embed "inspect.js" suffix(, 0)
 };
 static const unsigned char encoding[] = {
-#embed "prelude/encoding.js" suffix(, 0)
+#embed "encoding.js" suffix(, 0)
 };
 static const unsigned char timers[] = {
-#embed "prelude/timers.js" suffix(, 0)
+#embed "timers.js" suffix(, 0)
 };
 static const unsigned char events[] = {
-#embed "prelude/events.js" suffix(, 0)
+#embed "events.js" suffix(, 0)
 };
 static const unsigned char path[] = {
-#embed "prelude/path.js" suffix(, 0)
+#embed "path.js" suffix(, 0)
 };
 static const unsigned char buffer[] = {
-#embed "prelude/buffer.js" suffix(, 0)
+#embed "buffer.js" suffix(, 0)
 };
 static const unsigned char process[] = {
-#embed "prelude/process.js" suffix(, 0)
+#embed "process.js" suffix(, 0)
 };
 static const unsigned char console[] = {
-#embed "prelude/console.js" suffix(, 0)
+#embed "console.js" suffix(, 0)
 };
 static const unsigned char url[] = {
-#embed "prelude/url.js" suffix(, 0)
+#embed "url.js" suffix(, 0)
 };
 static const unsigned char fs[] = {
-#embed "prelude/fs.js" suffix(, 0)
+#embed "fs.js" suffix(, 0)
 };
 static const unsigned char util[] = {
-#embed "prelude/util.js" suffix(, 0)
+#embed "util.js" suffix(, 0)
 };
 static const unsigned char assert[] = {
-#embed "prelude/assert.js" suffix(, 0)
+#embed "assert.js" suffix(, 0)
 };
 static const unsigned char clone[] = {
-#embed "prelude/clone.js" suffix(, 0)
+#embed "clone.js" suffix(, 0)
 };
 static const unsigned char crypto[] = {
-#embed "prelude/crypto.js" suffix(, 0)
+#embed "crypto.js" suffix(, 0)
 };
 static const unsigned char readline[] = {
-#embed "prelude/readline.js" suffix(, 0)
+#embed "readline.js" suffix(, 0)
 };
 static const unsigned char modules[] = {
-#embed "prelude/modules.js" suffix(, 0)
+#embed "modules.js" suffix(, 0)
 };
 static const unsigned char report[] = {
-#embed "prelude/report.js" suffix(, 0)
+#embed "report.js" suffix(, 0)
 };
 
 const struct part prelude[] = {

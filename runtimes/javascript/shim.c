@@ -12,7 +12,24 @@
  * it leaves off under WASI), can be reached in no other way.
  */
 #include "image.h"
+
+/* The engine asks how deep its stack is by the address of a frame. Every function that asks is
+ * given at least this much of it, because most of a frame lies on a stack that cannot be asked:
+ * the host's. So the limit of this one comes before the end of that. */
+#define FRAME_BYTES 64
+#define __builtin_frame_address(level) \
+    ({ char frame[FRAME_BYTES]; __asm__ volatile("" : : "r"(frame) : "memory"); (void *)frame; })
+/* The same for one level of nesting in a text that is parsed; see build.sh. */
+#define PARSER_FRAME_BYTES 1024
+#define CHECK_PARSER_STACK(s) \
+    char parser_frame[PARSER_FRAME_BYTES]; \
+    __asm__ volatile("" : : "r"(parser_frame) : "memory"); \
+    if (unlikely((uintptr_t)parser_frame < (s)->ctx->rt->stack_limit)) { \
+        JS_ThrowRangeError((s)->ctx, "Maximum call stack size exceeded"); \
+        return -1; \
+    }
 #include "quickjs.c"
+#undef __builtin_frame_address
 
 #include <wasi/api.h>
 

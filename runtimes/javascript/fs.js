@@ -17,6 +17,7 @@
   const NUMBERS = { EPERM: 1, ENOENT: 2, EIO: 5, EBADF: 9, ENOMEM: 12, EACCES: 13, EBUSY: 16, EEXIST: 17, EXDEV: 18, ENOTDIR: 20, EISDIR: 21, EINVAL: 22, EMFILE: 24, EFBIG: 27, ENOSPC: 28, ESPIPE: 29, EROFS: 30, EPIPE: 32, ENAMETOOLONG: 36, ENOSYS: 38, ENOTEMPTY: 39, ELOOP: 40, ENOTSUP: 95 };
   const NOENT = 44;
   const EXIST = 20;
+  const ISDIR = 31;
   const O = { CREATE: 1, DIRECTORY: 2, EXCLUSIVE: 4, TRUNCATE: 8 };
   const APPEND = 1;
   const FLAGS = {
@@ -97,10 +98,16 @@
 
   // ---- whole files ----
 
+  function isDirectory(fd) {
+    const found = host.statOf(fd);
+    return typeof found !== 'number' && KINDS[found[0]] === 'Directory';
+  }
+
   function readFileSync(name, options) {
     const { encoding, flag = 'r' } = optionsOf(options);
     return withOpen(name, flag, (fd) => {
-      const bytes = checked(host.readAll(fd), 'read');
+      const bytes = host.readAll(fd);
+      if (typeof bytes === 'number') throw host.systemError(isDirectory(fd) ? ISDIR : -bytes, 'read');
       if (!encoding || encoding === 'buffer') return host.asBuffer(bytes);
       return host.encodingOf(encoding) === 'utf8' ? host.decodeUtf8(bytes, false) : host.asBuffer(bytes).toString(encoding);
     });

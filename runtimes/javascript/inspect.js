@@ -382,7 +382,6 @@
       case 'ArrayBuffer': case 'SharedArrayBuffer': return own(false, keys(), `${named(kind)}{`, '}', bufferItems);
       case 'DataView': return own(false, keys(), `${named('DataView')}{`, '}', viewItems);
       case 'Number': case 'String': case 'Boolean': case 'BigInt': case 'Symbol': return boxed(state, value, maker, tag, kind, own, none);
-      case 'Module': return own(false, keys(), `[Module: null prototype] {`, '}', none);
     }
     if (ArrayBuffer.isView(value)) {
       const name = typedTag.call(value);
@@ -394,6 +393,7 @@
       return own(false, shown, '{', '}', none, { base: errorBase(state, value, maker, tag, shown) });
     }
     if (kind === 'Generator' || kind === 'AsyncGenerator') return own(false, keys(), `Object [${tag || kind}] {`, '}', none, { isEmptyBraces: true });
+    if (maker === null && tag === 'Module') return own(false, keys(), '[Module: null prototype] {', '}', none);
     if (maker === 'Object' && tag === '') return own(false, keys(), '{', '}', none, { isEmptyBraces: true });
     return own(false, keys(), `${named('Object')}{`, '}', none, { isEmptyBraces: true });
   }
