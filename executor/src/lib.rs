@@ -11,6 +11,7 @@
 use std::collections::BTreeSet;
 
 mod admitted;
+pub mod container;
 mod outcome;
 mod program;
 mod receipt;
@@ -20,7 +21,9 @@ pub mod wasm;
 pub use admitted::{Admitted, NotAdmitted};
 pub use outcome::{Ending, LeftOut, OutFile, Outcome, Stream, Usage};
 pub use program::{FileIn, Program, ProgramError, check_path};
-pub use receipt::{Receipt, RuntimeReceipt};
+pub use receipt::{
+    ContainerFacts, ContainerReceipt, ImageReceipt, Receipt, RuntimeReceipt, WasmReceipt,
+};
 
 /// Every layer that a worker can be confined by, and whether this host has it,
 /// found by trying.

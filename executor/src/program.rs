@@ -52,6 +52,8 @@ pub struct Program {
     pub files: Vec<FileIn>,
     /// Patterns of files that are wanted back.
     pub collect: Vec<String>,
+    /// Where it starts, if not in the workspace.
+    pub directory: Option<String>,
 }
 
 /// A file that a program finds in its workspace.
@@ -109,6 +111,34 @@ pub enum ProgramError {
     },
 }
 
+/// The language of a command's text.
+const COMMAND_LANGUAGE: &str = "bash";
+
+/// Where a command that names no place, or a relative one, starts.
+const COMMAND_ROOT: &str = "/workspace";
+
+/// The arguments of `run_command` as they stand on the wire.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WireCommand<'a> {
+    command: &'a str,
+    directory: Option<&'a str>,
+    #[serde(default)]
+    args: Vec<String>,
+    stdin: Option<&'a str>,
+    stdin_base64: Option<&'a str>,
+    #[serde(default)]
+    files: Vec<WireFile<'a>>,
+    #[serde(default)]
+    collect: Vec<String>,
+    /// Judged by `policy`, which reads it itself.
+    #[serde(default, rename = "profile")]
+    _profile: Option<&'a str>,
+    /// Judged by `policy`, which reads it itself.
+    #[serde(default, rename = "limits")]
+    _limits: Option<WireLimits>,
+}
+
 /// The arguments as they stand on the wire.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -151,11 +181,42 @@ struct WireLimits {
 }
 
 impl Program {
-    /// Read the arguments of a call.
+    /// Whether the arguments of `tool` are a program.
+    #[must_use]
+    pub fn is_tool(tool: &str) -> bool {
+        [policy::CODE_TOOL, policy::COMMAND_TOOL].contains(&tool)
+    }
+
+    /// Read the arguments of a call: of `run_command` as a shell text, of every other tool as
+    /// code.
     ///
     /// # Errors
     /// The first thing that is wrong with them.
     pub fn read(call: &ToolCall) -> Result<Self, ProgramError> {
+        match call.tool() == policy::COMMAND_TOOL {
+            true => Self::read_command(call),
+            false => Self::read_code(call),
+        }
+    }
+
+    fn read_command(call: &ToolCall) -> Result<Self, ProgramError> {
+        let wire: WireCommand<'_> =
+            serde_path_to_error::deserialize(call.arguments()).map_err(|error| shape(&error))?;
+        no_nul("command", wire.command)?;
+        check_args(&wire.args)?;
+        check_patterns(&wire.collect)?;
+        Ok(Self {
+            language: COMMAND_LANGUAGE.to_owned(),
+            code: wire.command.to_owned(),
+            args: wire.args,
+            stdin: stdin(wire.stdin, wire.stdin_base64)?,
+            files: files(wire.files)?,
+            collect: wire.collect,
+            directory: wire.directory.map(directory).transpose()?,
+        })
+    }
+
+    fn read_code(call: &ToolCall) -> Result<Self, ProgramError> {
         let wire: WireProgram<'_> =
             serde_path_to_error::deserialize(call.arguments()).map_err(|error| shape(&error))?;
         no_nul("code", wire.code)?;
@@ -168,6 +229,7 @@ impl Program {
             files: files(wire.files)?,
             args: wire.args,
             collect: wire.collect,
+            directory: None,
         })
     }
 
@@ -261,6 +323,16 @@ fn short(text: &str) -> String {
         None => shown,
         Some(_) => shown + "…",
     }
+}
+
+/// A place inside the sandbox, where its own file system decides what it is.
+fn directory(path: &str) -> Result<String, ProgramError> {
+    no_nul("directory", path)?;
+    at_most("directory", path.len() as u64, MAX_PATH_BYTES as u64)?;
+    Ok(match path.starts_with('/') {
+        true => path.to_owned(),
+        false => format!("{COMMAND_ROOT}/{path}"),
+    })
 }
 
 fn files(wire: Vec<WireFile<'_>>) -> Result<Vec<FileIn>, ProgramError> {

@@ -17,6 +17,7 @@ import importlib
 import io
 import linecache
 import os
+import pkgutil
 import random
 import selectors
 import sys
@@ -26,52 +27,31 @@ import types
 import warnings
 import zoneinfo
 
-# Everything of the standard library that WASI can carry. What is not imported
-# here is not there later: the image holds no source files.
-STANDARD_LIBRARY = """
-__future__ _pydatetime _pydecimal _strptime abc argparse array ast asyncio atexit base64 bdb binascii
-bisect calendar cmath cmd code codecs codeop collections
-collections.abc colorsys compileall concurrent.futures configparser contextlib contextvars
-copy copyreg csv dataclasses datetime decimal difflib dis doctest email
-email.mime.text email.mime.multipart email.mime.base email.mime.image
-email.mime.application email.mime.audio email.header email.utils email.policy
-email.parser email.generator
-encodings.idna encodings.utf_8 encodings.utf_16 encodings.utf_32
-encodings.latin_1 encodings.ascii encodings.cp1252 encodings.punycode
-encodings.rot_13 encodings.hex_codec encodings.base64_codec
-encodings.unicode_escape encodings.raw_unicode_escape encodings.utf_8_sig
-encodings.utf_16_le encodings.utf_16_be encodings.cp437 encodings.iso8859_1
-encodings.iso8859_15 encodings.utf_7
-enum errno fileinput filecmp fnmatch fractions ftplib functools gc
-getopt getpass gettext glob graphlib gzip hashlib heapq hmac html html.entities
-html.parser http http.client http.cookies http.cookiejar http.server imaplib
-importlib importlib.metadata importlib.resources importlib.util inspect io
-ipaddress itertools json json.tool keyword linecache locale logging
-logging.config logging.handlers mailbox marshal math mimetypes modulefinder
-multiprocessing netrc ntpath numbers
-opcode operator optparse os os.path pathlib pdb pickle pickletools pkgutil
-platform plistlib poplib posixpath pprint profile pstats py_compile pyclbr
-pydoc queue quopri random re reprlib rlcompleter runpy sched secrets select
-selectors shelve shlex shutil signal site smtplib socket socketserver
-sqlite3 ssl stat statistics string stringprep struct subprocess symtable
-sys sysconfig tabnanny tarfile tempfile textwrap this threading time timeit
-token tokenize tomllib trace traceback tracemalloc types typing unicodedata
-unittest unittest.mock urllib urllib.error urllib.parse urllib.request
-urllib.response urllib.robotparser uuid venv warnings wave weakref webbrowser
-wsgiref wsgiref.simple_server xml xml.dom xml.dom.minidom xml.etree
-xml.etree.ElementTree xml.sax xmlrpc.client xmlrpc.server zipapp zipfile
-zipimport zlib zoneinfo bz2 lzma ctypes
-""".split()
+#: Where the standard library is while the interpreter is started. Later it is not
+#: there: what is not imported now cannot be.
+_LIBRARY = "/image"
+
+#: What prints, opens or measures something when it is imported, or is for other systems.
+_LEFT_ALONE = {"antigravity", "this", "lazaret_app", "msilib", "winreg", "crypt", "nis"}
+
+
+def _names(path, prefix=""):
+    """Every module below a directory of the library, packages before their parts."""
+    for info in sorted(pkgutil.iter_modules([path]), key=lambda info: info.name):
+        if info.name.startswith("__main__") or info.name in _LEFT_ALONE:
+            continue
+        yield prefix + info.name
+        if info.ispkg:
+            yield from _names(os.path.join(path, info.name), f"{prefix}{info.name}.")
 
 
 def _import_standard_library():
-    # `this` and `antigravity` print or open things when imported.
     stdout, sys.stdout = sys.stdout, io.StringIO()
     missing = {}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            for name in STANDARD_LIBRARY:
+            for name in [*sys.builtin_module_names, *_names(_LIBRARY)]:
                 try:
                     importlib.import_module(name)
                 except BaseException as error:
@@ -81,9 +61,32 @@ def _import_standard_library():
     return missing
 
 
-#: Modules that this build of CPython does not carry.
+#: Modules of the library that this build of CPython cannot carry, and why.
 MISSING = _import_standard_library()
 
+
+class _Explain:
+    """The last place that an import looks: says what is known of a module that is not here."""
+
+    packages = frozenset(
+        "numpy pandas scipy matplotlib sklearn requests pytest yaml PIL torch tensorflow httpx "
+        "aiohttp pydantic lxml bs4 polars pyarrow seaborn networkx sympy".split()
+    )
+
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        if path is not None:
+            return None
+        if name in sys.stdlib_module_names:
+            why = "WebAssembly has nothing that it could work with"
+        elif name in cls.packages:
+            why = "this runtime has the standard library; a container profile or a file in /workspace has more"
+        else:
+            return None
+        raise ModuleNotFoundError(f"No module named {name!r} in this sandbox: {why}", name=name)
+
+
+sys.meta_path.append(_Explain)
 
 
 class _Sleeper(selectors._BaseSelectorImpl):

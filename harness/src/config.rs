@@ -9,6 +9,7 @@ use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use executor::container::{ContainerHost, Containers, DOCKER_SOCKET, ImageStore};
 use executor::runtime::{Store, StoreError};
 use executor::wasm::{PoolSettings, Wasm};
 use policy::{Backend, Policy, Profiles, shipped};
@@ -67,6 +68,10 @@ pub struct Written {
     pub body_bytes: Option<usize>,
     /// Time for running calls when stopping.
     pub drain_ms: Option<u64>,
+    /// Whether containers are made.
+    pub containers: Option<UseContainers>,
+    /// Docker's socket.
+    pub docker_socket: Option<PathBuf>,
 }
 
 /// The resolved configuration.
@@ -92,6 +97,46 @@ pub struct Config {
     pub body_bytes: usize,
     /// Time for running calls when stopping, in milliseconds.
     pub drain_ms: u64,
+    /// Whether containers are made.
+    pub containers: UseContainers,
+    /// Docker's socket.
+    pub docker_socket: PathBuf,
+}
+
+/// Whether containers are made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UseContainers {
+    /// Never: Docker is not asked, and a call that needs a container is not run.
+    Off,
+    /// When a call needs one. Where there is no Docker, that call is not run.
+    #[default]
+    On,
+    /// As `on`, and a daemon does not start where Docker or what a profile needs of it is missing.
+    Required,
+}
+
+impl UseContainers {
+    /// The word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::On => "on",
+            Self::Required => "required",
+        }
+    }
+}
+
+impl std::str::FromStr for UseContainers {
+    type Err = ();
+
+    fn from_str(word: &str) -> Result<Self, ()> {
+        [Self::Off, Self::On, Self::Required]
+            .into_iter()
+            .find(|one| one.as_str() == word)
+            .ok_or(())
+    }
 }
 
 /// What a daemon does with calls while the policy file that it should follow is broken.
@@ -205,6 +250,8 @@ impl Written {
             max_waiting: number("MAX_WAITING")?,
             body_bytes: number("BODY_BYTES")?,
             drain_ms: number("DRAIN_MS")?,
+            containers: parsed("CONTAINERS", "off, on or required")?,
+            docker_socket: path("DOCKER_SOCKET"),
         })
     }
 
@@ -224,6 +271,8 @@ impl Written {
             max_waiting: self.max_waiting.or(weaker.max_waiting),
             body_bytes: self.body_bytes.or(weaker.body_bytes),
             drain_ms: self.drain_ms.or(weaker.drain_ms),
+            containers: self.containers.or(weaker.containers),
+            docker_socket: self.docker_socket.or(weaker.docker_socket),
         }
     }
 
@@ -258,6 +307,8 @@ impl Written {
             },
             body_bytes: positive("body_bytes", self.body_bytes, BODY_BYTES)?,
             drain_ms: self.drain_ms.unwrap_or(DRAIN_MS),
+            containers: self.containers.unwrap_or_default(),
+            docker_socket: self.docker_socket.unwrap_or_else(|| DOCKER_SOCKET.into()),
         })
     }
 }
@@ -273,6 +324,25 @@ impl Config {
     #[must_use]
     pub fn runtime_store(&self) -> Store {
         Store::new(self.runtimes.clone())
+    }
+
+    /// The images of container runtimes.
+    #[must_use]
+    pub fn image_store(&self) -> ImageStore {
+        let init = self.worker.with_file_name("lazaret-init");
+        ImageStore::new(self.runtimes.clone(), init)
+    }
+
+    /// The backend that makes containers; nothing where there shall be none. Docker is not asked.
+    #[must_use]
+    pub fn open_containers(&self, installation: String) -> Option<Containers> {
+        let host = || ContainerHost {
+            socket: self.docker_socket.clone(),
+            images: self.image_store(),
+            installation,
+            pool: self.pool,
+        };
+        (self.containers != UseContainers::Off).then(|| Containers::new(host()))
     }
 
     /// The shipped profiles and those of the profile directory.

@@ -8,13 +8,14 @@
 //! Each arrow is a type that cannot be had without the step before it.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use audit::{AppendError, DecisionEntry, FileEntry, Ledger, NoteEntry, OutcomeEntry};
+use executor::container::{ContainerError, Containers};
 use executor::wasm::{PoolState, Wasm, WorkerTap};
-use executor::{Admitted, Outcome, Program, ProgramError};
+use executor::{Admitted, Ending, Outcome, Program, ProgramError};
 use policy::{Backend, CallId, Decision, Explanation, Redaction, ToolCall, explain_at};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -22,12 +23,19 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::book::{Book, Spent, Whereabouts};
-use crate::config::{Config, OnBroken};
+use crate::config::{Config, OnBroken, UseContainers};
 use crate::fault::{self, Point};
 use crate::in_force::{
     Broken, Generation, InForce, LOOK_EVERY, MOST_LOOKS, Reloaded, Stamps, Standing, now_us,
 };
 use crate::reply::{Denial, Judged, Reply};
+
+/// Languages whose code is a command.
+const SHELL_LANGUAGES: [&str; 3] = ["bash", "sh", "shell"];
+
+/// Why a call that needs a container is not run where there shall be none.
+const NO_CONTAINERS: &str =
+    "containers are switched off in the configuration; set `containers` to `on`";
 
 /// The tool that runs code.
 pub const EXECUTE_CODE: &str = policy::CODE_TOOL;
@@ -50,7 +58,11 @@ impl std::fmt::Debug for Harness {
 struct Inner {
     rules: InForce,
     wasm: Wasm,
+    /// Nothing where no containers shall be made.
+    containers: Option<Containers>,
+    use_containers: UseContainers,
     ledger: Ledger,
+    ledger_path: PathBuf,
     book: Book,
     cancel: CancellationToken,
     calls: TaskTracker,
@@ -131,6 +143,16 @@ pub enum StartError {
         /// Why.
         source: executor::wasm::StartError,
     },
+    /// What a container needs is missing, and the operator wants no daemon without.
+    #[error(
+        "no container of profile `{profile}` could be made here: {source}; `lazaret doctor` shows what is missing"
+    )]
+    Container {
+        /// The profile.
+        profile: String,
+        /// What is missing.
+        source: ContainerError,
+    },
     /// Others can write to the state directory.
     #[error(
         "`{0}` belongs to another user or can be written by others; chmod 700 it, or name another with --state"
@@ -160,6 +182,8 @@ pub struct Health {
     pub broken: Option<String>,
     /// The workers.
     pub pool: PoolState,
+    /// The containers; nothing where there shall be none.
+    pub containers: Option<PoolState>,
     /// The policy.
     pub rules: Arc<Standing>,
 }
@@ -174,12 +198,16 @@ impl Harness {
         let wasm = config.open_backend(rules.standing().generation().profiles())?;
         make_private_dir(&config.state)?;
         let ledger = Ledger::open(&config.ledger_path())?;
+        let containers = config.open_containers(installation(&config.state)?);
         let cancel = CancellationToken::new();
         let runtimes = runtimes(rules.standing().generation());
         Ok(Self(Arc::new(Inner {
             rules,
             wasm,
+            containers,
+            use_containers: config.containers,
             ledger,
+            ledger_path: config.ledger_path(),
             book: Book::default(),
             cancel,
             calls: TaskTracker::new(),
@@ -194,16 +222,30 @@ impl Harness {
     /// The first profile that cannot be enforced here.
     pub async fn warm_up(&self) -> Result<(), StartError> {
         let generation = Arc::clone(self.0.rules.standing().generation());
+        self.sweep().await;
         for profile in generation.profiles().iter() {
             self.warm_up_one(profile).await?;
         }
         Ok(())
     }
 
+    /// Remove the containers that an earlier life of this installation left behind.
+    async fn sweep(&self) {
+        let Some(containers) = &self.0.containers else {
+            return;
+        };
+        match containers.sweep().await {
+            Ok(0) => {}
+            Ok(count) => tracing::warn!(count, "containers of an earlier life were removed"),
+            // Said again, as an error, by whoever needs a container.
+            Err(error) => tracing::info!(%error, "no containers"),
+        }
+    }
+
     async fn warm_up_one(&self, profile: &policy::Profile) -> Result<(), StartError> {
-        // A container starts with its call, and says then what it lacks.
-        if profile.backend() != Backend::Wasm {
-            return Ok(());
+        match profile.backend() {
+            Backend::Wasm => {}
+            Backend::Container => return self.check_containers(profile).await,
         }
         for (_, runtime) in profile.languages() {
             self.0
@@ -216,6 +258,23 @@ impl Harness {
                 })?;
         }
         Ok(())
+    }
+
+    /// A container starts with its call, and says then what it lacks; who wants to know at the
+    /// start says so.
+    async fn check_containers(&self, profile: &policy::Profile) -> Result<(), StartError> {
+        let Some(containers) = &self.0.containers else {
+            return Ok(());
+        };
+        match (containers.check(profile).await, self.0.use_containers) {
+            // No host has what this version lacks; its calls are not run.
+            (Ok(()) | Err(ContainerError::Plan(_)), _) => Ok(()),
+            (Err(source), UseContainers::Required) => Err(StartError::Container {
+                profile: profile.name().to_owned(),
+                source,
+            }),
+            (Err(_), UseContainers::On | UseContainers::Off) => Ok(()),
+        }
     }
 
     /// Note in the ledger what this daemon works with.
@@ -259,6 +318,7 @@ impl Harness {
         whereabouts: Whereabouts<'_>,
         cancel: Cancel,
     ) -> Result<Executed, CallError> {
+        let (tool, arguments) = as_command(tool, arguments);
         let call = ToolCall::new(tool, arguments, principal, whereabouts.session)?;
         let turn = whereabouts.turn.map(str::to_owned);
         // Taken once: from here on, the call knows no other policy.
@@ -268,14 +328,14 @@ impl Harness {
         }
         let rules = Arc::clone(standing.generation());
         // A tool without a backend has no arguments that could be checked: it is denied.
-        if tool == EXECUTE_CODE {
+        if Program::is_tool(tool) {
             Program::read(&call)?.fits(rules.widest())?;
         }
         fault::pass(Point::Parsed, None);
         if self.0.cancel.is_cancelled() {
             return Err(CallError::Stopping);
         }
-        if self.0.wasm.is_full() {
+        if self.is_full() {
             return Err(CallError::Busy);
         }
         let this = self.clone();
@@ -318,7 +378,7 @@ impl Harness {
             .map_err(|_| CallError::Lost("its record is that of another call"))?;
         fault::pass(Point::Admitted, None);
 
-        let mut outcome = self.0.wasm.run(&admitted, &cancel.0, &FaultTap).await;
+        let mut outcome = self.run(&admitted, &cancel.0).await;
         book.spend(policy, admitted.permit().call(), &spent(&outcome));
         // Before anything is kept or shown: what is taken out is in no ledger.
         let redaction = admitted.permit().grant().redaction();
@@ -344,6 +404,17 @@ impl Harness {
         Ok(Executed::Done(Box::new(Reply::new(
             outcome, recorded, judged,
         ))))
+    }
+
+    /// In the backend that the profile of the grant names; there is no other choice to make.
+    async fn run(&self, admitted: &Admitted, cancel: &CancellationToken) -> Outcome {
+        match admitted.permit().grant().profile().backend() {
+            Backend::Wasm => self.0.wasm.run(admitted, cancel, &FaultTap).await,
+            Backend::Container => match &self.0.containers {
+                Some(containers) => containers.run(admitted, cancel, &FaultTap).await,
+                None => Outcome::bare(Ending::LaunchFailed(NO_CONTAINERS.to_owned()), None),
+            },
+        }
     }
 
     async fn record_decision(
@@ -397,7 +468,14 @@ impl Harness {
     /// True when one more call would be turned away.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.0.wasm.is_full()
+        let containers = self.0.containers.as_ref();
+        self.0.wasm.is_full() || containers.is_some_and(Containers::is_full)
+    }
+
+    /// Where the ledger lies, for who reads it.
+    #[must_use]
+    pub fn ledger_path(&self) -> &Path {
+        &self.0.ledger_path
     }
 
     /// How it stands.
@@ -408,6 +486,7 @@ impl Harness {
             stopping: self.0.cancel.is_cancelled(),
             broken: self.0.wasm.broken(),
             pool: self.0.wasm.state(),
+            containers: self.0.containers.as_ref().map(Containers::state),
             rules: self.0.rules.standing(),
         }
     }
@@ -532,8 +611,29 @@ impl Harness {
         }
         self.cancel();
         self.0.wasm.close().await;
+        if let Some(containers) = &self.0.containers {
+            containers.close().await;
+        }
         self.0.ledger.clone().close().map_err(CallError::Ledger)
     }
+}
+
+/// Code in a shell's language is a command, whatever it is called: judged by what it does, so that
+/// no rule about commands can be walked around.
+fn as_command(tool: &str, mut arguments: Value) -> (&str, Value) {
+    let language = arguments.get("language").and_then(Value::as_str);
+    let is_shell = language.is_some_and(|language| SHELL_LANGUAGES.contains(&language));
+    let Some(map) = arguments
+        .as_object_mut()
+        .filter(|_| is_shell && tool == EXECUTE_CODE)
+    else {
+        return (tool, arguments);
+    };
+    map.remove("language");
+    if let Some(code) = map.remove("code") {
+        map.insert("command".to_owned(), code);
+    }
+    (policy::COMMAND_TOOL, arguments)
 }
 
 fn spent(outcome: &Outcome) -> Spent {
@@ -637,12 +737,32 @@ fn outcome_entry(admitted: &Admitted, outcome: &Outcome) -> OutcomeEntry {
         truncated_stderr: outcome.stderr.truncated,
         usage: as_json(&outcome.usage),
         receipt: outcome.receipt.as_ref().map_or(Value::Null, as_json),
+        repeat: None,
     }
 }
 
 /// A value of ours as JSON: no floats, string keys, so it always is one.
 fn as_json(value: &impl serde::Serialize) -> Value {
     serde_json::to_value(value).unwrap_or_else(|error| Value::String(error.to_string()))
+}
+
+/// What tells the containers of this state directory from those of others; made at first use.
+fn installation(state: &Path) -> Result<String, StartError> {
+    let path = state.join("installation-id");
+    let io = |source| StartError::Io {
+        path: path.display().to_string(),
+        source,
+    };
+    let known = match std::fs::read_to_string(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        read => read.map_err(io)?,
+    };
+    if !known.trim().is_empty() {
+        return Ok(known.trim().to_owned());
+    }
+    let id = uuid::Uuid::now_v7().to_string();
+    std::fs::write(&path, &id).map_err(io)?;
+    Ok(id)
 }
 
 /// The state directory: for nobody but its owner, and nobody else can put files there.

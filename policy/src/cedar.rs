@@ -182,7 +182,7 @@ fn write_rule(out: &mut String, rule: &Rule, condition: &Expr) {
 fn annotations(rule: &Rule) -> Vec<(&'static str, String)> {
     let text = |name, value: Option<String>| value.map(|value| (name, value));
     let limits: Vec<String> = rule
-        .ceiling
+        .ceiling()
         .entries()
         .into_iter()
         .filter(|(_, limit)| *limit != u64::MAX)

@@ -26,7 +26,7 @@ use crate::moment::read_moment;
 use crate::policy::MAX_ID_BYTES;
 use crate::profile::{Limits, Profile, Profiles};
 use crate::redact::{Pattern, Redaction};
-use crate::rule::{Effect, Rule, RuleTest};
+use crate::rule::{Duties, Effect, Rule, RuleTest};
 use crate::source::{Place, Source};
 use crate::text::{is_name, quote_all};
 use crate::tool::{Role, Tool, Tools};
@@ -340,7 +340,7 @@ impl Compiler<'_, '_> {
         let duties = all_or_nothing(duties);
         let taint = self.taint(rule.taint);
         let tests = self.tests(rule.tests);
-        let duties = duties?.unwrap_or_default();
+        let duties = duties?.map(Box::new);
         Some(Rule {
             id: self.id.into(),
             effect: effect?,
@@ -349,8 +349,7 @@ impl Compiler<'_, '_> {
             when: all_or_nothing(when)?,
             mode: rule.mode,
             expires_us: all_or_nothing(expires)?,
-            ceiling: duties.ceiling.unwrap_or(Limits::UNBOUNDED),
-            redact: duties.redact,
+            duties,
             taint: taint?,
             reason: rule.reason.into_inner().into(),
             owner: rule.owner,
@@ -537,17 +536,10 @@ fn within(source: &Source, written: &Spanned<String>, error: &WhenError) -> Rang
     }
 }
 
-/// What a rule obliges to.
-#[derive(Default)]
-struct Duties {
-    ceiling: Option<Limits>,
-    redact: Redaction,
-}
-
 fn read_duties(file: &ObligationsFile) -> Result<Duties, Fault> {
     let redact = file.redact.as_ref().map(redaction).transpose()?;
     Ok(Duties {
-        ceiling: file.limits.as_ref().map(ceiling),
+        ceiling: file.limits.as_ref().map_or(Limits::UNBOUNDED, ceiling),
         redact: redact.unwrap_or_default(),
     })
 }
@@ -577,8 +569,8 @@ fn ceiling(file: &CeilingsFile) -> Limits {
 }
 
 fn check_duties(duties: &Duties, effect: Option<&Effect>) -> Result<(), Fault> {
-    let ceiling = duties.ceiling.unwrap_or(Limits::UNBOUNDED);
-    if ceiling == Limits::UNBOUNDED && duties.redact.is_empty() {
+    let ceiling = &duties.ceiling;
+    if duties == Duties::NONE {
         return Err(Fault::NoObligation);
     }
     if let Some((name, _)) = ceiling.entries().into_iter().find(|(_, limit)| *limit == 0) {
@@ -586,7 +578,7 @@ fn check_duties(duties: &Duties, effect: Option<&Effect>) -> Result<(), Fault> {
     }
     match effect {
         Some(Effect::Deny) => Err(Fault::ObligationsOfDeny),
-        Some(Effect::Allow(profile)) => check_below(&ceiling, profile),
+        Some(Effect::Allow(profile)) => check_below(ceiling, profile),
         Some(Effect::Hold) | None => Ok(()),
     }
 }

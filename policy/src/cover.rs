@@ -67,9 +67,9 @@ pub(crate) fn covers(other: &Rule, rule: &Rule) -> bool {
 pub(crate) fn replaces(other: &Rule, rule: &Rule) -> bool {
     let same_authority = match (&rule.effect, &other.effect) {
         (Effect::Allow(a), Effect::Allow(b)) => {
-            a.rank() == b.rank() && rule.ceiling == other.ceiling
+            a.rank() == b.rank() && rule.ceiling() == other.ceiling()
         }
-        (Effect::Hold, Effect::Hold) => rule.ceiling == other.ceiling,
+        (Effect::Hold, Effect::Hold) => rule.ceiling() == other.ceiling(),
         (Effect::Hold | Effect::Deny, Effect::Deny) => true,
         (Effect::Allow(_), Effect::Hold | Effect::Deny)
         | (Effect::Hold, Effect::Allow(_))

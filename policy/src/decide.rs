@@ -161,7 +161,7 @@ impl Decision {
     /// Why, for the caller.
     #[must_use]
     pub fn reason(&self) -> &str {
-        &self.judgement.reason
+        self.judgement.reason.as_str()
     }
 
     /// What the caller can do; empty when the call is allowed.
@@ -396,8 +396,24 @@ pub(crate) struct Judgement {
     pub(crate) shadow_verdict: Option<Verdict>,
     pub(crate) remaining: Vec<Remaining>,
     pub(crate) ruling: Ruling,
-    pub(crate) reason: Arc<str>,
+    pub(crate) reason: Reason,
     pub(crate) next_steps: Vec<String>,
+}
+
+/// Why, in the words of a rule or in ours. A rule's stay where they are.
+#[derive(Debug, Clone)]
+pub(crate) enum Reason {
+    OfRule(Arc<Rule>),
+    Words(Arc<str>),
+}
+
+impl Reason {
+    pub(crate) fn as_str(&self) -> &str {
+        match self {
+            Self::OfRule(rule) => rule.reason(),
+            Self::Words(words) => words,
+        }
+    }
 }
 
 /// The verdict, and with an allow what it grants.
@@ -454,7 +470,7 @@ pub(crate) fn judge_by(policy: &Policy, rules: TakingEffect, scene: Scene<'_>) -
 /// A verdict with its reason.
 struct Ruled {
     ruling: Ruling,
-    reason: Arc<str>,
+    reason: Reason,
     next_steps: Vec<String>,
 }
 
@@ -462,7 +478,7 @@ impl Ruled {
     fn deny(reason: &str, next_step: String) -> Self {
         Self {
             ruling: Ruling::Deny,
-            reason: reason.into(),
+            reason: Reason::Words(reason.into()),
             next_steps: vec![next_step],
         }
     }
@@ -484,7 +500,7 @@ fn rule_on(rules: &[Arc<Rule>], scene: Scene<'_>) -> Ruled {
     if let Some(rule) = strictest.filter(|rule| rule.effect() == Verdict::Deny) {
         return Ruled {
             ruling: Ruling::Deny,
-            reason: Arc::clone(&rule.reason),
+            reason: Reason::OfRule(Arc::clone(rule)),
             next_steps: vec![format!(
                 "send another call: rule `{}` denies this one whatever else allows it",
                 rule.id()
@@ -499,7 +515,7 @@ fn rule_on(rules: &[Arc<Rule>], scene: Scene<'_>) -> Ruled {
     }
 }
 
-fn ruled_by(rule: &Rule, grant: Grant) -> Ruled {
+fn ruled_by(rule: &Arc<Rule>, grant: Grant) -> Ruled {
     let (ruling, next_steps) = match rule.effect() {
         Verdict::Allow => (Ruling::Allow(grant), Vec::new()),
         Verdict::Hold => (
@@ -510,7 +526,7 @@ fn ruled_by(rule: &Rule, grant: Grant) -> Ruled {
     };
     Ruled {
         ruling,
-        reason: Arc::clone(&rule.reason),
+        reason: Reason::OfRule(Arc::clone(rule)),
         next_steps,
     }
 }
@@ -521,12 +537,12 @@ fn offers(rules: &[Arc<Rule>]) -> Offered<'_> {
     let held = rules
         .iter()
         .filter(|rule| rule.effect() == Verdict::Hold)
-        .fold(Limits::UNBOUNDED, |all, hold| all.lowered(&hold.ceiling));
+        .fold(Limits::UNBOUNDED, |all, hold| all.lowered(hold.ceiling()));
     let offers = rules.iter().filter_map(|rule| match &rule.effect {
         Effect::Allow(profile) => Some(Offer {
             rule,
             profile,
-            limits: profile.limits().lowered(&rule.ceiling).lowered(&held),
+            limits: profile.limits().lowered(rule.ceiling()).lowered(&held),
         }),
         Effect::Hold | Effect::Deny => None,
     });
@@ -536,7 +552,7 @@ fn offers(rules: &[Arc<Rule>]) -> Offered<'_> {
 /// What any rule that takes effect has taken out of the output.
 fn redaction(rules: &[Arc<Rule>]) -> Redaction {
     let mut redaction = Redaction::default();
-    rules.iter().for_each(|rule| redaction.join(&rule.redact));
+    rules.iter().for_each(|rule| redaction.join(rule.redact()));
     redaction
 }
 
@@ -554,8 +570,8 @@ fn within_budgets(policy: &Policy, scene: Scene<'_>, mut judgement: Judgement) -
     judgement.remaining = spending.remaining;
     if let Some(budget) = spending.unknown.first() {
         judgement.ruling = Ruling::Deny;
-        judgement.reason =
-            format!("what was used of the budget `{}` is not known", budget.id()).into();
+        let words = format!("what was used of the budget `{}` is not known", budget.id());
+        judgement.reason = Reason::Words(words.into());
         judgement.next_steps = vec!["send the call through a daemon, which counts".to_owned()];
     }
     for budget in spending.unknown.iter().chain(&spending.exceeded) {
@@ -588,7 +604,7 @@ fn above(judgement: Judgement, budget: &Budget) -> Judgement {
     };
     Judgement {
         ruling,
-        reason: Arc::clone(&budget.reason),
+        reason: Reason::Words(Arc::clone(&budget.reason)),
         next_steps: vec![step],
         ..judgement
     }

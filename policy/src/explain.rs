@@ -154,7 +154,7 @@ pub fn explain_at(policy: &Policy, context: &Context, call: &ToolCall) -> Explan
     Explanation {
         policy: policy.name().to_owned(),
         verdict: judgement.verdict(),
-        reason: judgement.reason.to_string(),
+        reason: judgement.reason.as_str().to_owned(),
         run: run(&judgement),
         facts: shown_facts(scene),
         uncovered: uncovered(policy, scene),

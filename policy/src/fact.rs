@@ -148,6 +148,27 @@ impl FactPath {
         matches!(self, Self::Atom(Kind::Command, field) if field.name == "flags")
     }
 
+    /// How many commands a shell text has.
+    pub(crate) fn counts_commands(&self) -> bool {
+        matches!(self, Self::Reading(Reading::Shell, field) if field.name == "commands")
+    }
+
+    /// Arguments whose text is a program.
+    pub(crate) fn is_program_text(&self) -> bool {
+        match self {
+            Self::Arguments(keys) => {
+                matches!(keys.as_slice(), [key] if key == "code" || key == "command")
+            }
+            Self::Tool
+            | Self::Principal
+            | Self::Session
+            | Self::Time(_)
+            | Self::SessionState(_)
+            | Self::Atom(..)
+            | Self::Reading(..) => false,
+        }
+    }
+
     /// Facts that are an array wherever they are known.
     pub(crate) fn is_array(&self) -> bool {
         self.field()

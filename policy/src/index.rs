@@ -12,7 +12,9 @@
 //! the fewest rules share. A call leads to the rules filed under what it holds. The index gives
 //! candidates, never verdicts: every rule that could take effect is among them (a property test
 //! holds it against the plain loop), and each is asked afterwards. So a rule is also found where
-//! its condition has no answer, because a hold or deny takes effect there.
+//! its condition has no answer, because a hold or deny takes effect there. Where a rule asks for
+//! nothing but its tool and one text, finding it under both is the whole answer: such a candidate
+//! is certain, and the rule's conditions, which lie far apart in memory, are not read.
 //!
 //! Looking up allocates nothing, walks no more of the arguments than the rules name, and cannot
 //! fail.
@@ -34,8 +36,29 @@ use crate::verdict::Verdict;
 /// The place of a rule in its set.
 pub(crate) type RuleNumber = usize;
 
+/// A rule that may take effect on a call, or certainly does. In order: by the rule, the certain
+/// first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Candidate(usize);
+
+impl Candidate {
+    fn new(number: RuleNumber, certain: bool) -> Self {
+        Self(number << 1 | usize::from(!certain))
+    }
+
+    /// The rule.
+    pub(crate) fn number(self) -> RuleNumber {
+        self.0 >> 1
+    }
+
+    /// Whether the rule takes effect without being asked.
+    pub(crate) fn is_certain(self) -> bool {
+        self.0 & 1 == 0
+    }
+}
+
 /// Most values lead to one rule or two: these stand beside their key in memory.
-type Bucket = SmallVec<[RuleNumber; 2]>;
+type Bucket = SmallVec<[Candidate; 2]>;
 
 /// Without random keys: only the policy's author puts something in, so nobody can fill a bucket.
 type Map<K, V> = FxHashMap<K, V>;
@@ -53,9 +76,13 @@ impl Index {
         let mut any_tool = Vec::new();
         for entry in rules.enumerate().map(Entry::of) {
             match tools(entry.rule) {
-                Some(tools) => tools
-                    .into_iter()
-                    .for_each(|tool| by_tool.entry(tool).or_default().push(entry)),
+                Some(tools) => tools.into_iter().for_each(|tool| {
+                    let named = Entry {
+                        has_tool: true,
+                        ..entry
+                    };
+                    by_tool.entry(tool).or_default().push(named);
+                }),
                 None => any_tool.push(entry),
             }
         }
@@ -73,7 +100,7 @@ impl Index {
         &self,
         call: &ToolCall,
         facts: &Facts,
-        found: &mut impl FnMut(RuleNumber),
+        found: &mut impl FnMut(Candidate),
     ) {
         if let Some(group) = self.by_tool.get(call.tool()) {
             group.visit(call, facts, found);
@@ -103,11 +130,48 @@ fn tools(rule: &Rule) -> Option<Vec<&str>> {
 struct Entry<'a> {
     number: RuleNumber,
     rule: &'a Rule,
+    /// Filed with the rules of one of its tools, so that what it says of the tool is true.
+    has_tool: bool,
 }
 
 impl<'a> Entry<'a> {
     fn of((number, rule): (RuleNumber, &'a Rule)) -> Self {
-        Self { number, rule }
+        Self {
+            number,
+            rule,
+            has_tool: false,
+        }
+    }
+
+    /// One that must be asked.
+    fn perhaps(&self) -> Candidate {
+        Candidate::new(self.number, false)
+    }
+
+    /// The candidate where a text is what this condition wants: certain if the rule wants no more.
+    /// With one condition on an atom, the atom with the text is the one that the rule is about.
+    fn met(&self, by: &Clause) -> Candidate {
+        let exact = match by.condition {
+            Condition::AnyOf(_) | Condition::Prefix(_) => true,
+            Condition::Suffix(_)
+            | Condition::Contains(_)
+            | Condition::Glob(_)
+            | Condition::Regex(_)
+            | Condition::Cidr(_)
+            | Condition::Range { .. }
+            | Condition::Exists(_)
+            | Condition::Any(_)
+            | Condition::All(_) => false,
+        };
+        let is_met = |clause: &Clause| {
+            clause.fact == by.fact || (self.has_tool && *clause.fact == FactPath::Tool)
+        };
+        let rule = self.rule;
+        let nothing_else = rule.unless.is_empty()
+            && rule.when.is_none()
+            && rule.expires_us.is_none()
+            && rule.matches.iter().all(is_met);
+        Candidate::new(self.number, exact && nothing_else)
     }
 }
 
@@ -178,7 +242,7 @@ pub(crate) struct Group {
     /// What was read out of the arguments: fields of atoms, and readings.
     read: BTreeMap<FactPath, Values>,
     /// Rules that can take effect whatever the call holds.
-    always: Vec<RuleNumber>,
+    always: Vec<Candidate>,
 }
 
 impl Group {
@@ -188,7 +252,7 @@ impl Group {
         for entry in entries {
             match tally.most_telling(entry.rule) {
                 Some(clause) => group.file(*entry, clause),
-                None => group.always.push(entry.number),
+                None => group.always.push(entry.perhaps()),
             }
         }
         group
@@ -205,21 +269,21 @@ impl Group {
             FactPath::Tool => Some(&mut self.tool),
             FactPath::Principal => Some(&mut self.principal),
             FactPath::Session => Some(&mut self.session),
-            FactPath::Arguments(keys) => Some(self.arguments.at_or_new(keys, entry.number)),
+            FactPath::Arguments(keys) => Some(self.arguments.at_or_new(keys, entry.perhaps())),
             read @ (FactPath::Atom(..) | FactPath::Reading(..)) => {
                 Some(self.read.entry(read.clone()).or_default())
             }
             FactPath::Time(_) | FactPath::SessionState(_) => None,
         };
         match (values, key_of(clause)) {
-            (Some(values), Some(key)) => values.file(entry, &key),
-            (None, _) | (_, None) => self.always.push(entry.number),
+            (Some(values), Some(key)) => values.file(entry, &key, entry.met(clause)),
+            (None, _) | (_, None) => self.always.push(entry.perhaps()),
         }
     }
 
     /// Calls `found` with every rule whose filed condition could follow from one of `clauses`,
     /// perhaps more than once.
-    pub(crate) fn following(&self, clauses: &[Clause], found: &mut impl FnMut(RuleNumber)) {
+    pub(crate) fn following(&self, clauses: &[Clause], found: &mut impl FnMut(Candidate)) {
         for clause in clauses {
             if let (Some(values), Some(key)) = (self.at(&clause.fact), key_of(clause)) {
                 values.following(&key, found);
@@ -239,7 +303,7 @@ impl Group {
         }
     }
 
-    fn visit(&self, call: &ToolCall, facts: &Facts, found: &mut impl FnMut(RuleNumber)) {
+    fn visit(&self, call: &ToolCall, facts: &Facts, found: &mut impl FnMut(Candidate)) {
         self.tool.visit(Fact::Text(call.tool()), found);
         self.principal.visit(Fact::Text(call.principal()), found);
         let session = call.session().map_or(Fact::Absent, Fact::Text);
@@ -252,7 +316,7 @@ impl Group {
     }
 }
 
-fn visit_read(path: &FactPath, values: &Values, facts: &Facts, found: &mut impl FnMut(RuleNumber)) {
+fn visit_read(path: &FactPath, values: &Values, facts: &Facts, found: &mut impl FnMut(Candidate)) {
     match path {
         FactPath::Atom(kind, field) => {
             for atom in facts.atoms(*kind) {
@@ -278,14 +342,14 @@ struct Node {
     children: BTreeMap<Box<str>, Node>,
     /// All rules filed below, for a call that has something else than an object here: then their
     /// questions have no answer.
-    below: Vec<RuleNumber>,
+    below: Vec<Candidate>,
 }
 
 impl Node {
-    fn at_or_new(&mut self, keys: &[String], number: RuleNumber) -> &mut Values {
+    fn at_or_new(&mut self, keys: &[String], candidate: Candidate) -> &mut Values {
         let mut node = self;
         for key in keys {
-            node.below.push(number);
+            node.below.push(candidate);
             node = node.children.entry(key.as_str().into()).or_default();
         }
         &mut node.values
@@ -300,7 +364,7 @@ impl Node {
     }
 
     /// As deep as the paths of rules, which is bounded; from the side that names less.
-    fn visit(&self, value: &Value, found: &mut impl FnMut(RuleNumber)) {
+    fn visit(&self, value: &Value, found: &mut impl FnMut(Candidate)) {
         self.values.visit(Fact::of_value(value), found);
         match value {
             Value::Object(map) if map.len() < self.children.len() => {
@@ -336,7 +400,7 @@ struct Values {
     yes: Bucket,
     no: Bucket,
     prefixes: Prefixes,
-    present: Vec<RuleNumber>,
+    present: Vec<Candidate>,
     unanswered: Unanswered,
 }
 
@@ -344,11 +408,11 @@ struct Values {
 /// effect there.
 #[derive(Debug, Clone, Default)]
 struct Unanswered {
-    text: Vec<RuleNumber>,
-    long_text: Vec<RuleNumber>,
-    number: Vec<RuleNumber>,
-    truth: Vec<RuleNumber>,
-    other: Vec<RuleNumber>,
+    text: Vec<Candidate>,
+    long_text: Vec<Candidate>,
+    number: Vec<Candidate>,
+    truth: Vec<Candidate>,
+    other: Vec<Candidate>,
 }
 
 /// A number that is the same key whenever it compares as equal.
@@ -376,34 +440,36 @@ impl NumberKey {
 }
 
 impl Values {
-    fn file(&mut self, entry: Entry<'_>, key: &Key<'_>) {
+    /// `met` is the candidate where a text fits the key.
+    fn file(&mut self, entry: Entry<'_>, key: &Key<'_>, met: Candidate) {
         match key {
-            Key::Values(scalars) => scalars
-                .iter()
-                .for_each(|s| self.file_value(entry.number, s)),
-            Key::Prefix(prefix) => self.prefixes.file(entry.number, prefix),
-            Key::Present => self.present.push(entry.number),
+            Key::Values(scalars) => scalars.iter().for_each(|s| self.file_value(s, entry, met)),
+            Key::Prefix(prefix) => self.prefixes.file(met, prefix),
+            Key::Present => self.present.push(entry.perhaps()),
         }
         match entry.rule.effect() {
             Verdict::Allow => {}
-            Verdict::Hold | Verdict::Deny => self.unanswered.file(entry.number, key),
+            Verdict::Hold | Verdict::Deny => self.unanswered.file(entry.perhaps(), key),
         }
     }
 
-    fn file_value(&mut self, number: RuleNumber, scalar: &Scalar) {
-        let rules = match scalar {
+    fn file_value(&mut self, scalar: &Scalar, entry: Entry<'_>, met: Candidate) {
+        let (candidates, candidate) = match scalar {
             Scalar::Text(text) => {
                 self.longest_bytes = self.longest_bytes.max(text.len());
-                self.texts.entry(text.as_str().into()).or_default()
+                (self.texts.entry(text.as_str().into()).or_default(), met)
             }
-            Scalar::Integer(integer) => self.numbers_at(Num::Int(i128::from(*integer))),
-            Scalar::Float(float) => self.numbers_at(Num::Float(*float)),
-            Scalar::Bool(true) => &mut self.yes,
-            Scalar::Bool(false) => &mut self.no,
+            Scalar::Integer(integer) => {
+                let number = Num::Int(i128::from(*integer));
+                (self.numbers_at(number), entry.perhaps())
+            }
+            Scalar::Float(float) => (self.numbers_at(Num::Float(*float)), entry.perhaps()),
+            Scalar::Bool(true) => (&mut self.yes, entry.perhaps()),
+            Scalar::Bool(false) => (&mut self.no, entry.perhaps()),
         };
         // A list may hold a value twice, as `1` and `1.0`.
-        if rules.last() != Some(&number) {
-            rules.push(number);
+        if candidates.last() != Some(&candidate) {
+            candidates.push(candidate);
         }
     }
 
@@ -412,7 +478,7 @@ impl Values {
     }
 
     /// Every rule filed here that can take effect on this fact.
-    fn visit(&self, fact: Fact<'_>, found: &mut impl FnMut(RuleNumber)) {
+    fn visit(&self, fact: Fact<'_>, found: &mut impl FnMut(Candidate)) {
         if let Fact::Absent = fact {
             return;
         }
@@ -438,7 +504,7 @@ impl Values {
     }
 
     /// What follows from a list follows from its first value.
-    fn following(&self, key: &Key<'_>, found: &mut impl FnMut(RuleNumber)) {
+    fn following(&self, key: &Key<'_>, found: &mut impl FnMut(Candidate)) {
         match key {
             Key::Values(scalars) => scalars
                 .iter()
@@ -449,7 +515,7 @@ impl Values {
         }
     }
 
-    fn visit_text(&self, text: &str, found: &mut impl FnMut(RuleNumber)) {
+    fn visit_text(&self, text: &str, found: &mut impl FnMut(Candidate)) {
         if text.len() <= self.longest_bytes {
             let equal = self.texts.get(text).into_iter().flatten();
             equal.copied().for_each(&mut *found);
@@ -461,34 +527,34 @@ impl Values {
 }
 
 impl Unanswered {
-    fn file(&mut self, number: RuleNumber, key: &Key<'_>) {
+    fn file(&mut self, candidate: Candidate, key: &Key<'_>) {
         match key {
             Key::Values(scalars) => {
                 let has = |wanted: fn(&Scalar) -> bool| scalars.iter().any(wanted);
                 if !has(|s| matches!(s, Scalar::Text(_))) {
-                    self.text.push(number);
-                    self.long_text.push(number);
+                    self.text.push(candidate);
+                    self.long_text.push(candidate);
                 }
                 if !has(|s| matches!(s, Scalar::Integer(_) | Scalar::Float(_))) {
-                    self.number.push(number);
+                    self.number.push(candidate);
                 }
                 if !has(|s| matches!(s, Scalar::Bool(_))) {
-                    self.truth.push(number);
+                    self.truth.push(candidate);
                 }
-                self.other.push(number);
+                self.other.push(candidate);
             }
             Key::Prefix(_) => {
-                self.long_text.push(number);
-                self.number.push(number);
-                self.truth.push(number);
-                self.other.push(number);
+                self.long_text.push(candidate);
+                self.number.push(candidate);
+                self.truth.push(candidate);
+                self.other.push(candidate);
             }
             // Found wherever the fact is there.
             Key::Present => {}
         }
     }
 
-    fn by(&self, fact: Fact<'_>) -> &[RuleNumber] {
+    fn by(&self, fact: Fact<'_>) -> &[Candidate] {
         match fact {
             Fact::Text(text) if text.len() > MAX_SEARCHED_BYTES => &self.long_text,
             Fact::Text(_) => &self.text,
@@ -518,16 +584,16 @@ fn head(text: &str) -> u128 {
 }
 
 impl Prefixes {
-    fn file(&mut self, number: RuleNumber, prefix: &str) {
+    fn file(&mut self, candidate: Candidate, prefix: &str) {
         let at = self.up_to(prefix);
         let before = at
             .checked_sub(1)
             .and_then(|last| self.entries.get_mut(last));
         match before {
-            Some((text, rules)) if **text == *prefix => rules.push(number),
+            Some((text, rules)) if **text == *prefix => rules.push(candidate),
             Some(_) | None => {
                 self.heads.insert(at, head(prefix));
-                let bucket = std::iter::once(number).collect();
+                let bucket = std::iter::once(candidate).collect();
                 self.entries.insert(at, (prefix.into(), bucket));
             }
         }
@@ -536,7 +602,7 @@ impl Prefixes {
     /// Of the prefixes that are not above a text, those that it begins with are also what the last
     /// of them begins with. So each step looks at the last one, and goes on with less of the text:
     /// as many steps as the longest prefix has characters at most, usually two.
-    fn visit(&self, text: &str, found: &mut impl FnMut(RuleNumber)) {
+    fn visit(&self, text: &str, found: &mut impl FnMut(Candidate)) {
         let mut rest = text;
         while let Some((prefix, rules)) = self.last_up_to(rest) {
             if rest.starts_with(prefix) {
@@ -548,7 +614,7 @@ impl Prefixes {
         }
     }
 
-    fn last_up_to(&self, text: &str) -> Option<(&str, &[RuleNumber])> {
+    fn last_up_to(&self, text: &str) -> Option<(&str, &[Candidate])> {
         let last = self.up_to(text).checked_sub(1)?;
         let (prefix, rules) = self.entries.get(last)?;
         Some((prefix, rules))
@@ -557,10 +623,17 @@ impl Prefixes {
     /// How many prefixes are not above a text.
     fn up_to(&self, text: &str) -> usize {
         let wanted = head(text);
+        // Most texts lie before or after all of them, and need no search.
+        if self.heads.first().is_none_or(|first| wanted < *first) {
+            return 0;
+        }
+        if self.heads.last().is_some_and(|last| *last < wanted) {
+            return self.heads.len();
+        }
         let first = self.heads.partition_point(|head| *head < wanted);
-        let same = self.heads.get(first..).unwrap_or_default();
-        let end = first + same.partition_point(|head| *head == wanted);
-        let entries = self.entries.get(first..end).unwrap_or_default();
+        let heads = self.heads.get(first..).unwrap_or_default();
+        let same = heads.iter().take_while(|head| **head == wanted).count();
+        let entries = self.entries.get(first..first + same).unwrap_or_default();
         first + entries.partition_point(|(prefix, _)| **prefix <= *text)
     }
 }

@@ -104,6 +104,6 @@ pub use redact::Redaction;
 pub use rule::Rule;
 pub use source::Place;
 pub use testing::{ConditionCoverage, RuleCoverage, TestCase, TestReport, test_policy};
-pub use tool::{COMMAND_TOOL, ToolError};
+pub use tool::{COMMAND_TOOL, REQUEST_TOOL, ToolError};
 pub use verdict::Verdict;
 pub use when::{WhenError, WhenFault};

@@ -36,6 +36,16 @@ pub enum Doubt {
     NoTests,
     /// The rule has tests, but takes effect in none of them.
     NeverMatchedInTests,
+    /// On a call of the rule's tests another rule says something else, and the test does not say
+    /// which of them is meant to win.
+    Overlaps {
+        /// The number of the test, from 1.
+        test: usize,
+        /// The id of the other.
+        with: String,
+        /// What the other says.
+        effect: Verdict,
+    },
     /// The rule has expired: an allow no longer matches, a hold or deny is due for a look.
     Expired {
         /// When.
@@ -141,6 +151,11 @@ impl fmt::Display for Doubt {
             Self::NeverMatchedInTests => {
                 f.write_str("the rule takes effect in none of its tests; add a call that it is for")
             }
+            Self::Overlaps { test, with, effect } => write!(
+                f,
+                "on the call of test {test} the {effect} {} takes effect as well; add `verdict` to say which is meant, or narrow one of them",
+                quote(with)
+            ),
             Self::Expired {
                 at,
                 effect: Verdict::Allow,
@@ -232,6 +247,7 @@ fn doubts(rule: &Rule, filed: &Filed<'_>) -> Vec<Warning> {
     };
     let all = [
         about_tests,
+        overlaps(rule, filed),
         always_denied(rule, filed),
         replaced(rule, filed),
         excluded(rule),
@@ -280,7 +296,8 @@ impl<'a> Filed<'a> {
     fn first(&self, group: &Group, rule: &Rule, is: fn(&Rule, &Rule) -> bool) -> Option<&'a Rule> {
         let mut first = None;
         let mut compared = 0;
-        group.following(&rule.matches, &mut |number| {
+        group.following(&rule.matches, &mut |candidate| {
+            let number = candidate.number();
             compared += 1;
             let sooner = first.is_none_or(|first| number < first) && compared <= MAX_COMPARED;
             if sooner && self.rules.get(number).is_some_and(|other| is(other, rule)) {
@@ -289,6 +306,28 @@ impl<'a> Filed<'a> {
         });
         self.rules.get(first?)
     }
+}
+
+/// Two rules that say different things of one call are how exceptions are made; a test that names
+/// the verdict shows that this one was meant.
+fn overlaps(rule: &Rule, filed: &Filed<'_>) -> Option<Doubt> {
+    let silent = rule
+        .tests
+        .iter()
+        .zip(1..)
+        .filter(|(t, _)| t.verdict.is_none());
+    silent.into_iter().find_map(|(test, number)| {
+        let taking_effect = filed.rules.taking_effect(test.scene()).enforced;
+        let mine = taking_effect.iter().any(|hit| hit.id() == rule.id());
+        let other = taking_effect
+            .iter()
+            .find(|hit| hit.effect() != rule.effect())?;
+        mine.then(|| Doubt::Overlaps {
+            test: number,
+            with: other.id().to_owned(),
+            effect: other.effect(),
+        })
+    })
 }
 
 fn always_denied(rule: &Rule, filed: &Filed<'_>) -> Option<Doubt> {
@@ -327,18 +366,13 @@ fn excluded(rule: &Rule) -> Option<Doubt> {
     })
 }
 
-/// Facts whose text is a program: what it does is not what it contains.
-const PROGRAM_TEXTS: [&str; 2] = ["arguments.code", "arguments.command"];
-
 /// Reads programs as text: easily written otherwise, so such a rule keeps nobody out.
 fn raw_text(rule: &Rule) -> Option<Doubt> {
-    let clauses = rule.matches.iter().chain(&rule.unless);
-    let raw = clauses.filter(|clause| searches_text(&clause.source));
-    let facts = raw.map(|clause| clause.fact.to_string());
-    let fact = facts
-        .into_iter()
-        .find(|fact| PROGRAM_TEXTS.contains(&fact.as_str()))?;
-    Some(Doubt::RawText { fact })
+    let mut clauses = rule.matches.iter().chain(&rule.unless);
+    let raw = clauses.find(|c| c.fact.is_program_text() && searches_text(&c.source))?;
+    Some(Doubt::RawText {
+        fact: raw.fact.to_string(),
+    })
 }
 
 fn searches_text(source: &ConditionFile) -> bool {
@@ -374,10 +408,7 @@ fn covers_nothing(rule: &Rule) -> Option<Doubt> {
     let tools = listed_texts(rule, &FactPath::Tool)?;
     let commands = tools.iter().any(|tool| tool == COMMAND_TOOL);
     // A rule for texts without commands knows that there is nothing to cover.
-    let counts = rule
-        .matches
-        .iter()
-        .any(|clause| clause.fact.to_string() == "shell.commands");
+    let counts = rule.matches.iter().any(|c| c.fact.counts_commands());
     (commands && !counts && rule.kinds().is_empty()).then_some(Doubt::CoversNothing)
 }
 

@@ -12,8 +12,6 @@ use crate::decide::judge_by;
 use crate::explain::Part;
 use crate::file::ConditionFile;
 use crate::policy::Policy;
-use crate::profile::Limits;
-use crate::redact::Redaction;
 use crate::rule::{Effect, Rule, RuleTest, TakingEffect};
 use crate::source::Place;
 use crate::text::quote;
@@ -173,10 +171,9 @@ fn changes(rule: &Rule) -> Vec<(Change, Option<Arc<Rule>>)> {
         };
         changes.push((Change::DropWhen, Some(Arc::new(without))));
     }
-    if bare.ceiling != Limits::UNBOUNDED || !bare.redact.is_empty() {
+    if bare.duties.is_some() {
         let without = Rule {
-            ceiling: Limits::UNBOUNDED,
-            redact: Redaction::default(),
+            duties: None,
             ..bare
         };
         changes.push((Change::DropObligations, Some(Arc::new(without))));

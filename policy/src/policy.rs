@@ -222,7 +222,7 @@ impl Policy {
             fail(Fault::TestVerdict {
                 expected,
                 got: judgement.verdict(),
-                reason: judgement.reason.to_string(),
+                reason: judgement.reason.as_str().to_owned(),
             });
         }
         problems
@@ -290,7 +290,7 @@ fn rare_meaning(rule: &Rule) -> [(&'static str, Option<Value>); 6] {
         Mode::Shadow => Some(json!(Mode::Shadow)),
     };
     let limits: Map<String, Value> = rule
-        .ceiling
+        .ceiling()
         .entries()
         .into_iter()
         .filter(|(_, limit)| *limit != u64::MAX)
@@ -310,7 +310,7 @@ fn rare_meaning(rule: &Rule) -> [(&'static str, Option<Value>); 6] {
         ),
         (
             "redact",
-            (!rule.redact.is_empty()).then(|| rule.redact.meaning()),
+            (!rule.redact().is_empty()).then(|| rule.redact().meaning()),
         ),
     ]
 }

@@ -42,6 +42,12 @@ impl Eq for Redaction {}
 const MARK: &str = "[redacted]";
 
 impl Redaction {
+    /// Nothing.
+    pub(crate) const NONE: Self = Self {
+        secrets: false,
+        patterns: Vec::new(),
+    };
+
     /// Whether nothing is taken out.
     #[must_use]
     pub fn is_empty(&self) -> bool {

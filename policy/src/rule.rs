@@ -14,25 +14,28 @@ use crate::condition::{Clause, Truth};
 use crate::context::{Context, Scene};
 use crate::facts::{Facts, Kind, Kinds};
 use crate::file::Mode;
-use crate::index::Index;
+use crate::index::{Candidate, Index};
 use crate::profile::{Limits, Profile};
 use crate::redact::Redaction;
 use crate::source::Place;
 use crate::verdict::Verdict;
 use crate::when::When;
 
-/// One rule of a policy.
+/// One rule of a policy. What a decision reads of a rule that takes effect comes first and lies
+/// side by side: with thousands of rules, each further line of the cache is one that must be
+/// fetched.
 #[derive(Debug, Clone)]
+#[repr(C)]
 pub struct Rule {
-    pub(crate) id: Arc<str>,
     pub(crate) effect: Effect,
+    pub(crate) mode: Mode,
+    /// None for most rules.
+    pub(crate) duties: Option<Box<Duties>>,
+    pub(crate) id: Arc<str>,
     pub(crate) matches: Vec<Clause>,
     pub(crate) unless: Vec<Clause>,
     pub(crate) when: Option<When>,
-    pub(crate) mode: Mode,
     pub(crate) expires_us: Option<u64>,
-    /// What the rule lowers the limits to.
-    pub(crate) ceiling: Limits,
     pub(crate) reason: Arc<str>,
     pub(crate) owner: Option<String>,
     pub(crate) tags: Vec<String>,
@@ -40,8 +43,23 @@ pub struct Rule {
     pub(crate) tests: Vec<RuleTest>,
     /// Labels that the rule puts on the session where it takes effect.
     pub(crate) taint: Vec<Arc<str>>,
+}
+
+/// What a rule obliges to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Duties {
+    /// What the rule lowers the limits to.
+    pub(crate) ceiling: Limits,
     /// What is taken out of the output of a call that the rule allows or holds.
     pub(crate) redact: Redaction,
+}
+
+impl Duties {
+    /// To nothing.
+    pub(crate) const NONE: &'static Self = &Self {
+        ceiling: Limits::UNBOUNDED,
+        redact: Redaction::NONE,
+    };
 }
 
 /// What a rule does to a call that it matches. Only an allow names a profile.
@@ -123,6 +141,20 @@ impl Rule {
     #[must_use]
     pub fn place(&self) -> &Place {
         &self.place
+    }
+
+    /// What the rule lowers the limits to.
+    pub(crate) fn ceiling(&self) -> &Limits {
+        &self.duties().ceiling
+    }
+
+    /// What is taken out of the output of a call that the rule allows or holds.
+    pub(crate) fn redact(&self) -> &Redaction {
+        &self.duties().redact
+    }
+
+    fn duties(&self) -> &Duties {
+        self.duties.as_deref().unwrap_or(Duties::NONE)
     }
 
     /// Whether the rule's effect counts, or is only recorded.
@@ -313,14 +345,17 @@ impl RuleSet {
     /// The rules that take effect on a call.
     pub(crate) fn taking_effect(&self, scene: Scene<'_>) -> TakingEffect {
         let mut found = TakingEffect::default();
-        let mut numbers: SmallVec<[usize; 16]> = SmallVec::new();
+        let mut candidates: SmallVec<[Candidate; 16]> = SmallVec::new();
         self.index
-            .candidates(scene.call, scene.facts, &mut |number| numbers.push(number));
-        // Several atoms may lead to one rule.
-        numbers.sort_unstable();
-        numbers.dedup();
-        for rule in numbers.iter().filter_map(|number| self.rules.get(*number)) {
-            if rule.takes_effect(scene) {
+            .candidates(scene.call, scene.facts, &mut |c| candidates.push(c));
+        // Several atoms may lead to one rule; the certain ones of a rule come first.
+        candidates.sort_unstable();
+        candidates.dedup_by_key(|candidate| candidate.number());
+        for candidate in candidates {
+            let Some(rule) = self.rules.get(candidate.number()) else {
+                continue;
+            };
+            if candidate.is_certain() || rule.takes_effect(scene) {
                 found.add(rule);
             }
         }

@@ -49,4 +49,7 @@ pub const PROFILES: &[Shipped] = &[
     profile!("wasm-offline.toml"),
     profile!("container-offline.toml"),
     profile!("container-egress.toml"),
+    profile!("container-data.toml"),
+    profile!("container-node.toml"),
+    profile!("docker-trusted.toml"),
 ];

@@ -1,6 +1,6 @@
 //! Tools that a policy knows: the schema of their arguments, and what each argument is.
 //!
-//! Four tools are always there; `[[tool]]` in a policy file adds others. A tool that nobody
+//! Six tools are always there; `[[tool]]` in a policy file adds others. A tool that nobody
 //! declared has no schema and no roles: rules see its raw arguments and nothing more. Schemas are
 //! compiled without a network or file system behind `$ref`, and their patterns run in linear time.
 
@@ -16,6 +16,9 @@ use crate::text::quote;
 
 /// The tool that runs shell texts.
 pub const COMMAND_TOOL: &str = "run_command";
+
+/// The tool that a request of a container is judged as, by the egress proxy.
+pub const REQUEST_TOOL: &str = "http_request";
 
 /// Arguments with a role, of one tool: more is no tool but a form.
 const MAX_ROLES: usize = 32;
@@ -179,6 +182,11 @@ static BUILT_IN: LazyLock<BTreeMap<&'static str, Tool>> = LazyLock::new(|| {
         "required": ["command"],
         "properties": {"command": text, "directory": text, "stdin": text},
     });
+    let request = json!({
+        "type": "object",
+        "required": ["url", "protocol", "method", "host", "port"],
+        "properties": {"url": text, "protocol": text, "method": text, "host": text},
+    });
     let tools = [
         ("execute_code", vec![("code", Role::Code)], None),
         (
@@ -189,6 +197,7 @@ static BUILT_IN: LazyLock<BTreeMap<&'static str, Tool>> = LazyLock::new(|| {
         ("read_file", vec![("path", Role::Path)], Some(path.clone())),
         ("write_file", vec![("path", Role::Path)], Some(path.clone())),
         ("list_files", vec![("path", Role::Path)], Some(path)),
+        (REQUEST_TOOL, vec![("url", Role::Url)], Some(request)),
     ];
     let made = tools.into_iter().filter_map(|(name, roles, schema)| {
         let roles = roles.into_iter().map(|(key, role)| (key.to_owned(), role));
@@ -209,6 +218,7 @@ mod tests {
             names,
             [
                 "execute_code",
+                "http_request",
                 "list_files",
                 "read_file",
                 "run_command",

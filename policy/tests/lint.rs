@@ -180,3 +180,34 @@ fn a_warning_shows_its_line() {
     );
     assert_eq!(policy.rules().next().unwrap().effect(), Verdict::Deny);
 }
+
+#[test]
+fn a_test_on_which_rules_differ_has_to_say_what_is_meant() {
+    let test = |verdict: &str| {
+        format!(
+            "match = {{ tool = \"execute_code\" }}\n[[rule.test]]\ncall = {{ tool = \"execute_code\", arguments = {{ language = \"python\", code = \"1\" }} }}\nmatches = true\n{verdict}"
+        )
+    };
+    let deny = rule(
+        "d",
+        "deny",
+        "match = { \"arguments.code\" = [\"1\", \"2\"] }",
+    );
+    let overlaps = |allow: &str| -> Vec<Doubt> {
+        let found = doubts(&format!("{}{deny}", rule("a", "allow", allow)));
+        let overlapping = found.into_iter().map(|(_, doubt)| doubt);
+        overlapping
+            .filter(|doubt| matches!(doubt, Doubt::Overlaps { .. }))
+            .collect()
+    };
+    let said = Doubt::Overlaps {
+        test: 1,
+        with: "d".to_owned(),
+        effect: Verdict::Deny,
+    };
+    assert!(said.to_string().contains("test 1 the deny `d`"));
+    assert_eq!(overlaps(&test("")), [said]);
+    assert_eq!(overlaps(&test("verdict = \"deny\"\n")), []);
+    let other = test("").replace("code = \"1\"", "code = \"3\"");
+    assert_eq!(overlaps(&other), []);
+}

@@ -46,11 +46,11 @@ fn messages_name_file_line_rule_and_remedy() {
         ),
         (
             OK.replace("run = \"wasm-offline\"\n", ""),
-            "t.toml:3: rule `a`: an allow names the profile it runs in; add `run = \"…\"`, there are `container-egress`, `container-offline`, `wasm-offline`, `wide`",
+            "t.toml:3: rule `a`: an allow names the profile it runs in; add `run = \"…\"`, there are `container-data`, `container-egress`, `container-node`, `container-offline`, `docker-trusted`, `wasm-offline`, `wide`",
         ),
         (
             OK.replace("wasm-offline", "host"),
-            "t.toml:6: rule `a`: there is no profile `host`; there are `container-egress`, `container-offline`, `wasm-offline`, `wide`",
+            "t.toml:6: rule `a`: there is no profile `host`; there are `container-data`, `container-egress`, `container-node`, `container-offline`, `docker-trusted`, `wasm-offline`, `wide`",
         ),
         (
             OK.replace("\"allow\"", "\"deny\""),
@@ -398,4 +398,16 @@ fn the_digest_covers_the_profiles() {
     };
     assert_ne!(digest(shipped.text), digest(&changed));
     assert_eq!(digest(shipped.text), digest(&reworded));
+}
+
+#[test]
+fn a_budget_of_more_hosts_than_are_counted_is_refused() {
+    let budget = |hosts: u64| {
+        format!(
+            "{OK}[[budget]]\nid = \"b\"\nper = \"session\"\nmost = {{ hosts = {hosts} }}\nreason = \"r\"\n"
+        )
+    };
+    assert!(load(&budget(policy::MAX_HOSTS)).is_ok());
+    let error = load(&budget(policy::MAX_HOSTS + 1)).unwrap_err();
+    assert!(error.to_string().contains("4096"), "{error}");
 }

@@ -76,7 +76,8 @@ mkdir -p "$OUT/wasm" && cd "$OUT/wasm"
 CONFIG_SITE="$CPYTHON/Tools/wasm/config.site-wasm32-wasi" \
 CC=$CC AR=$AR RANLIB=$TOOLS/ranlib PKG_CONFIG=/bin/false ac_cv_func_mmap=no \
 ac_cv_header_sys_epoll_h=no ac_cv_header_sys_timerfd_h=no ac_cv_header_libintl_h=no \
-ac_cv_func_setgroups=no ac_cv_func_timerfd_create=no ac_cv_func_epoll_create1=no \
+ac_cv_func_setgroups=no ac_cv_func_timerfd_create=no ac_cv_func_epoll_create=no \
+ac_cv_func_epoll_create1=no \
 ZLIB_CFLAGS="-I$SOURCES/zlib" ZLIB_LIBS="-L$LIBS -lz" \
 BZIP2_CFLAGS="-I$SOURCES/bzip2" BZIP2_LIBS="-L$LIBS -lbz2" \
 LIBLZMA_CFLAGS="-I$SOURCES/xz-utils/src/liblzma/api" LIBLZMA_LIBS="-L$LIBS -llzma" \

@@ -141,8 +141,10 @@ fn the_worker_is_confined_as_the_profile_asks() {
             "/dev/null",
             "/memfd:",
         ];
+        // Its own table of pages, in which the kernel shows no addresses to a user like this.
+        let own_pages = file.ends_with(&format!("/{pid}/pagemap"));
         assert!(
-            harmless.iter().any(|kind| file.starts_with(kind)),
+            own_pages || harmless.iter().any(|kind| file.starts_with(kind)),
             "open: `{file}`"
         );
     }

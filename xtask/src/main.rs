@@ -8,6 +8,7 @@
 mod api;
 mod bench;
 mod ci;
+mod containers;
 mod corpora;
 mod daemon;
 mod demo;
@@ -42,10 +43,17 @@ cargo xtask bench call   measure `print(1)` beside native python3, bubblewrap an
     --rounds N           rounds of the comparison                                      [200]
     --docker             start dockerd with runc and runsc if none is running (needs root)
     --peers-only         leave Lazaret out: the others alone
+cargo xtask bench containers
+                         measure `echo 1` in containers beside docker run and docker exec (needs docker)
+    --rounds N           rounds of the comparison                                      [20]
 cargo xtask bench reload change the policy under 2,000 decisions a second
     --seconds N          how long                                                      [20]
     --clients N          how many clients call at once                                 [64]
 cargo xtask bench decide measure the policy engine beside cedar, regorus, cel and openmoat
+cargo xtask bench ledger measure the ledger beside plain SQLite
+    --leaves N           time proofs from a ledger of so many records                  [0]
+    --directory DIR      on the disk that matters                                      [target]
+cargo xtask bench egress measure the egress proxy beside a direct connection and mitmproxy
 cargo xtask fuzz SECONDS [TARGET…]
                          every fuzz target, or these, for so many seconds each
 ";
@@ -71,7 +79,10 @@ enum Task {
     Redcode(Vec<String>),
     BenchCall(bench::Options),
     BenchReload(bench::reload::Options),
+    BenchContainers(bench::containers::Options),
     BenchDecide,
+    BenchLedger(bench::ledger::Options),
+    BenchEgress,
     Fuzz(fuzz::Plan),
 }
 
@@ -90,7 +101,14 @@ impl Task {
             ["bench", "reload", rest @ ..] => {
                 bench::reload::Options::parse(rest).map(Self::BenchReload)
             }
+            ["bench", "containers", rest @ ..] => {
+                bench::containers::Options::parse(rest).map(Self::BenchContainers)
+            }
             ["bench", "decide"] => Ok(Self::BenchDecide),
+            ["bench", "ledger", rest @ ..] => {
+                bench::ledger::Options::parse(rest).map(Self::BenchLedger)
+            }
+            ["bench", "egress"] => Ok(Self::BenchEgress),
             ["fuzz", rest @ ..] => fuzz::Plan::parse(rest).map(Self::Fuzz),
             [other, ..] => Err(Failure::Usage(format!(
                 "`{other}` does not stand here; see `cargo xtask --help`"
@@ -111,7 +129,10 @@ fn perform(task: Task) -> Result<(), Failure> {
         Task::Redcode(rest) => redcode::run(&Workspace::find()?, &rest),
         Task::BenchCall(options) => bench::run(&Workspace::find()?, &options),
         Task::BenchReload(options) => bench::reload::run(&Workspace::find()?, &options),
+        Task::BenchContainers(options) => bench::containers::run(&Workspace::find()?, &options),
         Task::BenchDecide => bench::decide::run(&Workspace::find()?),
+        Task::BenchLedger(options) => bench::ledger::run(&Workspace::find()?, &options),
+        Task::BenchEgress => bench::egress::run(&Workspace::find()?),
         Task::Fuzz(plan) => fuzz::run(&Workspace::find()?, &plan),
     }
 }
@@ -141,6 +162,7 @@ mod tests {
             "bench",
             "bench call --secs 1",
             "bench decide 1",
+            "bench ledger 1",
             "fuzz",
         ] {
             assert!(matches!(parse(line), Err(Failure::Usage(_))), "{line}");

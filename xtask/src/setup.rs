@@ -23,6 +23,9 @@ const PACKAGES: [&str; 6] = [
 /// The programs that are looked for: with these, the packages are there.
 const PROGRAMS: [&str; 4] = ["cc", "make", "xz", "tar"];
 
+/// The program that is the first process of a container.
+const HELPER: &str = "lazaret-helper";
+
 /// Tools, binaries and runtime, in this order.
 pub(crate) fn prepare(workspace: &Workspace) -> Result<(), Failure> {
     tools()?;
@@ -53,7 +56,7 @@ fn are_there() -> bool {
         && python_has_venv()
 }
 
-/// All binaries of the workspace. Always the same selection, so that no command
+/// All binaries of the workspace, and the first process of containers as a static program. Always the same selection, so that no command
 /// rebuilds a dependency because another one chose its features differently;
 /// without `xtask`, which is running.
 pub(crate) fn binaries(workspace: &Workspace) -> Result<(), Failure> {
@@ -62,8 +65,56 @@ pub(crate) fn binaries(workspace: &Workspace) -> Result<(), Failure> {
         "--workspace",
         "--exclude",
         "xtask",
+        "--exclude",
+        "container-init",
         "--bins",
+    ]))?;
+    static_init(workspace)?;
+    helper(workspace)
+}
+
+/// An image need have no C library, so what is put into it brings its own.
+fn static_init(workspace: &Workspace) -> Result<(), Failure> {
+    shell::run(shell::cargo(workspace.root()).args([
+        "rustc",
+        "--package",
+        "container-init",
+        "--bin",
+        "lazaret-init",
+        "--",
+        "-C",
+        "target-feature=+crt-static",
+        "-C",
+        "strip=symbols",
     ]))
+}
+
+/// The program that runs in containers, linked without libraries, because an image may hold any
+/// or none. With `--target` named, the flag is for the program and not for what builds it. It lies
+/// beside the other binaries as `lazaret-helper-static`.
+pub(crate) fn helper(workspace: &Workspace) -> Result<(), Failure> {
+    let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    shell::run(shell::cargo(workspace.root()).args([
+        "rustc",
+        "--release",
+        "--package",
+        "egress-helper",
+        "--bin",
+        HELPER,
+        "--target",
+        &target,
+        "--",
+        "-C",
+        "target-feature=+crt-static",
+    ]))?;
+    let built = workspace
+        .target()
+        .join(&target)
+        .join("release")
+        .join(HELPER);
+    let beside = workspace.bin("lazaret-helper-static");
+    std::fs::copy(&built, &beside).map_err(Failure::file(&built))?;
+    Ok(())
 }
 
 /// The Python runtime, built unless the one that is there verifies.
@@ -91,7 +142,7 @@ fn missing() -> Failure {
 
 /// Installs from the package lists that are there, and only if these are too old
 /// from fresh ones.
-fn install(packages: &[&str]) -> Result<(), Failure> {
+pub(crate) fn install(packages: &[&str]) -> Result<(), Failure> {
     let apt = |arguments: &[&str]| {
         let mut command = Command::new("apt-get");
         command

@@ -3,6 +3,7 @@
 //!
 //! It never times anything and never passes over a missing tool in silence.
 
+use crate::containers;
 use crate::deny;
 use crate::edges;
 use crate::failure::Failure;
@@ -24,6 +25,7 @@ pub(crate) fn run(workspace: &Workspace, strictness: Strictness) -> Result<(), F
     stages.run("clippy", || done(clippy(workspace)))?;
     stages.run("build", || done(setup::binaries(workspace)))?;
     stages.run("runtime", || done(setup::runtime(workspace)))?;
+    stages.run("containers", || containers::stage(workspace))?;
     stages.run("tests", || done(tests(workspace, strictness)))?;
     stages.run("doc tests", || {
         done(cargo(workspace, &["test", "--workspace", "--doc"]))

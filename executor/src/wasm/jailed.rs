@@ -176,13 +176,30 @@ impl Drop for Keeper {
 /// Whether the kernel says that a process is neither dead nor gone. What cannot be
 /// read does not run.
 fn runs(pid: u32) -> bool {
-    // The state follows the name, which stands in brackets (proc(5)).
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let state = stat
-        .rsplit_once(") ")
-        .and_then(|(_, rest)| rest.chars().next());
-    state.is_some_and(|state| !matches!(state, 'Z' | 'X' | 'x'))
+    is_running(&stat)
 }
+
+/// Whether a line of `/proc/PID/stat` is that of a process that will go on: neither dead,
+/// nor ending, nor about to end by a kill that has not reached it yet.
+fn is_running(stat: &str) -> bool {
+    // The state follows the name, which stands in brackets (proc(5)); it is the third field.
+    let Some((_, fields)) = stat.rsplit_once(") ") else {
+        return false;
+    };
+    let field = |number: usize| fields.split(' ').nth(number - 3);
+    let bits = |number: usize| field(number).and_then(|bits| bits.parse::<u64>().ok());
+    let dead = field(3).is_none_or(|state| matches!(state, "Z" | "X" | "x"));
+    let ending = bits(9).is_none_or(|flags| flags & PF_EXITING != 0);
+    let killed = bits(31).is_none_or(|pending| pending & SIGKILL_BIT != 0);
+    !(dead || ending || killed)
+}
+
+/// `PF_EXITING` of linux/sched.h.
+const PF_EXITING: u64 = 0x4;
+
+/// Signal 9 in a set of signals, which begins with signal 1.
+const SIGKILL_BIT: u64 = 1 << 8;
 
 /// Hold the worker's own report against the plan: what cannot be seen from outside
 /// is in it alone.
@@ -295,5 +312,31 @@ pub(crate) fn describe(status: ExitStatus) -> String {
 fn ended(error: io::Error) -> StartError {
     StartError::Ended {
         said: error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_running;
+
+    fn stat(state: char, flags: u64, pending: u64) -> String {
+        format!(
+            "7 (a) b) {state} 1 7 7 0 -1 {flags} 0 0 0 0 0 0 0 0 20 0 1 0 5 9 3 18446744073709551615 \
+             1 1 0 0 0 {pending} 0 0 0 0 0 0 17 0 0 0 0 0 0"
+        )
+    }
+
+    #[test]
+    fn a_process_that_is_ending_does_not_run() {
+        assert!(is_running(&stat('S', 0x40_0000, 0)));
+        assert!(!is_running(&stat('Z', 0x40_0000, 0)));
+        assert!(!is_running(&stat('R', 0x40_0004, 0)));
+        assert!(!is_running(&stat('S', 0x40_0000, 1 << 8)));
+        assert!(!is_running(""));
+    }
+
+    #[test]
+    fn this_process_runs() {
+        assert!(super::runs(std::process::id()));
     }
 }

@@ -19,7 +19,7 @@ use super::worker::{About, Worker};
 use crate::admitted::Admitted;
 use crate::outcome::{Ending, LeftOut, OutFile, Outcome, Stream, Usage};
 use crate::program::{Program, check_path};
-use crate::receipt::{Receipt, RuntimeReceipt};
+use crate::receipt::{Receipt, RuntimeReceipt, WasmReceipt};
 use crate::runtime::hex::hex;
 
 /// Calls that one worker runs before it is replaced, so that nothing that an
@@ -359,8 +359,7 @@ fn call_of(permit: &Permit) -> Result<Call, String> {
 
 fn receipt(permit: &Permit, about: &About) -> Receipt {
     let grant = permit.grant();
-    Receipt {
-        backend: "wasm",
+    Receipt::Wasm(WasmReceipt {
         profile: grant.profile().name().to_owned(),
         profile_sha256: hex(&grant.profile().digest()),
         policy_sha256: hex(&permit.policy_digest()),
@@ -369,7 +368,7 @@ fn receipt(permit: &Permit, about: &About) -> Receipt {
         layers: Arc::clone(&about.layers),
         reported: Arc::clone(&about.reported),
         observed: Arc::clone(&about.observed),
-    }
+    })
 }
 
 /// From a worker's answer to an outcome. A worker may be hostile by now: what it

@@ -15,8 +15,16 @@ pub(crate) struct Deadline(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
-    at: Mutex<Option<Instant>>,
+    watch: Mutex<Watch>,
     changed: Condvar,
+}
+
+/// What is armed, and what the thread waits for.
+#[derive(Default)]
+struct Watch {
+    at: Option<Instant>,
+    /// When the thread wakes by itself; none while it waits to be woken.
+    wakes: Option<Instant>,
 }
 
 /// While this lives the deadline is armed.
@@ -36,47 +44,52 @@ impl Deadline {
 
     /// Move the epoch after `wall` unless the returned value is dropped before.
     pub(crate) fn arm(&self, wall: Duration) -> Armed<'_> {
-        self.0.set(Instant::now().checked_add(wall));
+        self.0.arm(Instant::now().checked_add(wall));
         Armed(&self.0)
     }
 }
 
 impl Drop for Armed<'_> {
     fn drop(&mut self) {
-        self.0.set(None);
+        // The thread is left to sleep: it finds nothing to do when it wakes.
+        self.0.lock().at = None;
     }
 }
 
 impl Shared {
-    fn set(&self, at: Option<Instant>) {
-        *self.lock() = at;
-        self.changed.notify_one();
+    /// The thread is woken only when it would wake too late: not for every call.
+    fn arm(&self, at: Option<Instant>) {
+        let mut watch = self.lock();
+        watch.at = at;
+        if watch.wakes.is_none() || watch.wakes > at {
+            self.changed.notify_one();
+        }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.at.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Watch> {
+        self.watch.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn watch(&self, engine: &Engine) {
-        let mut at = self.lock();
+        let mut watch = self.lock();
         loop {
             let now = Instant::now();
-            at = match *at {
+            if watch.at.is_some_and(|at| at <= now) {
+                engine.increment_epoch();
+                watch.at = None;
+            }
+            watch.wakes = watch.at;
+            watch = match watch.at {
                 None => self
                     .changed
-                    .wait(at)
+                    .wait(watch)
                     .unwrap_or_else(PoisonError::into_inner),
-                Some(moment) if moment > now => {
-                    let rest = moment.saturating_duration_since(now);
+                Some(at) => {
+                    let rest = at.saturating_duration_since(now);
                     self.changed
-                        .wait_timeout(at, rest)
+                        .wait_timeout(watch, rest)
                         .unwrap_or_else(PoisonError::into_inner)
                         .0
-                }
-                Some(_) => {
-                    engine.increment_epoch();
-                    *at = None;
-                    at
                 }
             };
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use wasmtime::{Config, Engine, Result};
 
 use crate::memory::{GUARD_BYTES, RESERVATION_BYTES, Slots};
+use crate::stack::Stacks;
 
 /// Wasm stack of a guest. CPython's own recursion limit of a thousand frames
 /// ends in a `RecursionError` well before this.
@@ -33,7 +34,8 @@ pub(crate) fn engine(slots: Slots) -> Result<Engine> {
         .guard_before_linear_memory(false)
         .wasm_backtrace_max_frames(None)
         .concurrency_support(false)
-        .with_host_memory(Arc::new(slots));
+        .with_host_memory(Arc::new(slots))
+        .with_host_stack(Arc::new(Stacks::default()));
     Engine::new(&config)
 }
 

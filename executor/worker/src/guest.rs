@@ -244,6 +244,9 @@ impl Host {
         for (here, there) in dirs {
             wasi.preopened_dir(here, there, FsPerms::ReadWrite)?;
         }
+        // Directories keep what was set when they were opened. For the rest the thread must not
+        // be blocked: a guest that only sleeps would block it, and not be stopped in time.
+        wasi.allow_blocking_current_thread(false);
         let mut wasi = wasi.build_p1();
         wasi.ctx().table.set_max_capacity(MAX_HANDLES);
         Ok(Self {

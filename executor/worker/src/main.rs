@@ -20,6 +20,7 @@ mod guest;
 mod image;
 mod memory;
 mod run;
+mod stack;
 mod stdin;
 mod streams;
 

@@ -110,8 +110,10 @@ impl Worker {
             if !answer.reusable {
                 return Ok(());
             }
-            // Its memory is put back while nobody waits.
+            // What it leaves is put away while nobody waits. If that cannot be done, the
+            // worker ends, and the daemon starts another.
             drop(used);
+            files::wipe()?;
         }
     }
 
@@ -133,7 +135,7 @@ impl Worker {
         let remains = self.run(prepared, &mut call);
         let (wall, cpu) = (started.elapsed(), cpu_time().saturating_sub(cpu));
         let collected = files::collect(&call.collect, call.limits);
-        let clean = matches!(remains.end, End::Exited(_)) && files::wipe().is_ok();
+        let clean = matches!(remains.end, End::Exited(_));
         let (files, left_out) = collected.unwrap_or_else(|error| {
             let reason = format!("the files could not be collected: {error}");
             (

@@ -7,6 +7,7 @@ pub mod code;
 pub mod engine;
 pub mod format;
 pub mod laws;
+pub mod ledger;
 pub mod loader;
 pub mod shell;
 pub mod shell_bash;

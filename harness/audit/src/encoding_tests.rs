@@ -1,5 +1,10 @@
 //! The canonical form, attacked; and the bytes and hashes that are pinned.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -7,7 +12,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::entry::{DecisionEntry, FileEntry, NoteEntry, OutcomeEntry};
 use crate::prepare::{self, Prepared};
-use crate::wire::Digest;
+use crate::wire::{Digest, Erasure};
 
 const PLACE: Place = Place {
     seq: 7,
@@ -51,6 +56,7 @@ fn outcome() -> Prepared {
         truncated_stderr: false,
         usage: json!({"z": 1, "a": {"d": u64::MAX, "c": i64::MIN}}),
         receipt: json!({"layers": ["landlock"]}),
+        repeat: None,
     })
     .unwrap()
 }
@@ -65,7 +71,7 @@ fn note() -> Prepared {
 }
 
 fn framed(entry: &Prepared) -> Vec<u8> {
-    frame(PLACE, entry.kind, &entry.data).unwrap()
+    entry.sealed.frame(PLACE).unwrap().0
 }
 
 /// An encoder that shares nothing with ours but the escaping of strings.
@@ -90,87 +96,144 @@ fn sorted(value: &Value) -> String {
     }
 }
 
-#[test]
-fn the_genesis_is_the_digest_of_its_name() {
-    assert_eq!(digest(b"lazaret-ledger-genesis-v1"), GENESIS);
-}
+/// The pinned decision, with a salt of ones.
+const PINNED: &str = concat!(
+    r#"{"data":{"arguments":{"bytes":2,"digest":"44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"},"#,
+    r#""call_id":"22222222-2222-2222-2222-222222222222","limits":{"b":[1,-1,null,true],"memory_bytes":268435456,"wall_ms":10000},"#,
+    r#""policy_digest":"3333333333333333333333333333333333333333333333333333333333333333","policy_generation":3,"#,
+    r#""principal":"local","profile":"wasm-offline","#,
+    "\"reason\":\"line one\\nand \\\"two\\\" \\u0001 \u{1F600}\",",
+    r#""rules":["contain-code"],"runtime":"python","session":null,"tool":"execute_code","verdict":"allow"},"#,
+    r#""instance":"11111111-1111-1111-1111-111111111111","kind":"decision","salt":"01010101010101010101010101010101","#,
+    r#""seq":7,"time_us":1700000000000000,"v":3}"#,
+);
 
-/// The pinned decision: with what format 2 added, or without it.
-fn pinned(generation: &str, version: u64) -> String {
-    let before = concat!(
-        r#"{"data":{"arguments":{"bytes":2,"digest":"44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"},"#,
-        r#""call_id":"22222222-2222-2222-2222-222222222222","limits":{"b":[1,-1,null,true],"memory_bytes":268435456,"wall_ms":10000},"#,
-        r#""policy_digest":"3333333333333333333333333333333333333333333333333333333333333333","#,
-    );
-    let after = concat!(
-        r#""principal":"local","profile":"wasm-offline","#,
-        "\"reason\":\"line one\\nand \\\"two\\\" \\u0001 \u{1F600}\",",
-        r#""rules":["contain-code"],"runtime":"python","session":null,"tool":"execute_code","verdict":"allow"},"#,
-        r#""instance":"11111111-1111-1111-1111-111111111111","kind":"decision","seq":7,"time_us":1700000000000000,"v":"#,
-    );
-    format!("{before}{generation}{after}{version}}}")
-}
-
-/// Computed by another program (Python's hashlib) from the bytes of [`pinned`].
-const PINNED_HASH_1: &str = "9d16044b39ac8d8d7d2d1b270f43339afcef40ffd4319b209e2bb3592146374c";
-const PINNED_HASH_2: &str = "440cccc6f5b58fcb55c7be1ae97ae8fe7ac3ac6c177c249ff3dab192d72e398d";
+/// Its leaf, computed by another program (Python's hashlib and json) from the bytes above.
+const PINNED_LEAF: &str = "3ced29b407125c852eaa2a5fa092fc3bef8cd537e2d92740dcbcbb3496a198d6";
+const PINNED_ENTRY: &str = concat!(
+    r#"{"fields":"a39c771a91f2d2f90c5647b6b46e87d0450842c3191ad3b5da5d3abe5719364a","#,
+    r#""instance":"11111111-1111-1111-1111-111111111111","kind":"decision","seq":7,"time_us":1700000000000000,"v":3}"#,
+);
 
 #[test]
-fn a_pinned_record_has_its_pinned_bytes_and_hash() {
-    let record = framed(&decision());
-    let expected = pinned(r#""policy_generation":3,"#, 2);
-    assert_eq!(String::from_utf8(record.clone()).unwrap(), expected);
-    assert_eq!(Digest(chain(&GENESIS, &record)).to_string(), PINNED_HASH_2);
-}
-
-/// Ledgers outlive programs: what format 1 wrote is read, and has the hash that it had.
-#[test]
-fn a_record_of_the_first_format_is_read_as_it_is() {
-    let record = pinned("", 1);
-    assert_eq!(
-        Digest(chain(&GENESIS, record.as_bytes())).to_string(),
-        PINNED_HASH_1
-    );
-    let decoded = decode(record.as_bytes()).unwrap();
+fn a_pinned_record_has_its_pinned_bytes_and_leaf() {
+    let decision = decision();
+    let data = Data::parse(Kind::Decision, decision.sealed.data.get()).unwrap();
+    let (record, leaf) = Sealed::new(&data, [1; 16]).unwrap().frame(PLACE).unwrap();
+    assert_eq!(String::from_utf8(record.clone()).unwrap(), PINNED);
+    assert_eq!(Digest(leaf).to_string(), PINNED_LEAF);
+    let decoded = decode(&record).unwrap();
     assert_eq!(decoded.place, PLACE);
-    let Data::Decision(decision) = decoded.data else {
-        panic!("not a decision")
-    };
-    assert_eq!(decision.policy_generation, None);
+    assert_eq!(
+        String::from_utf8(decoded.entry.clone()).unwrap(),
+        PINNED_ENTRY
+    );
+    assert_eq!(read_entry(&decoded.entry).unwrap().0, PLACE);
 }
 
 #[test]
-fn a_decision_has_the_fields_of_its_own_format() {
-    for (generation, version) in [
-        ("", 2),
-        (r#""policy_generation":3,"#, 1),
-        (r#""policy_generation":null,"#, 2),
+fn every_set_of_fields_is_erased_and_the_leaf_stays() {
+    for entry in [decision(), outcome(), note()] {
+        let record = framed(&entry);
+        let whole = decode(&record).unwrap();
+        let names: Vec<&str> = whole
+            .data
+            .erasable()
+            .iter()
+            .map(|(name, _)| *name)
+            .collect();
+        for set in 1_usize..1 << names.len() {
+            let goes = |at: &usize| set >> at & 1 == 1;
+            let gone: Vec<&str> = (0..names.len()).filter(goes).map(|at| names[at]).collect();
+            let rest = erase(&record, &gone).unwrap();
+            let decoded = decode(&rest).unwrap();
+            assert_eq!(decoded.entry, whole.entry, "{gone:?}");
+            assert_eq!(decoded.committed, whole.committed);
+            assert_eq!(decoded.data.erased(), gone);
+            // One after the other is the same as at once.
+            let by_one = gone.iter().fold(record.clone(), |record, name| {
+                erase(&record, &[name]).unwrap()
+            });
+            assert_eq!(by_one, rest);
+            let text = String::from_utf8(rest).unwrap();
+            let salt = whole_salt(&record);
+            assert!(
+                !text.contains(&salt),
+                "the salt of an erased field is left: {text}"
+            );
+        }
+    }
+}
+
+fn whole_salt(record: &[u8]) -> String {
+    let record: Value = serde_json::from_slice(record).unwrap();
+    record["salt"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn what_cannot_be_erased_stays() {
+    for (entry, name) in [
+        (decision(), "verdict"),
+        (outcome(), "ending"),
+        (note(), "topic"),
+        (note(), "nothing"),
     ] {
-        let record = pinned(generation, version);
-        assert_eq!(
-            decode(record.as_bytes()),
-            Err(DecodeError::NotCanonical),
-            "{record}"
-        );
+        assert!(erase(&framed(&entry), &[name]).is_err() || name == "nothing");
+    }
+}
+
+#[test]
+fn salts_that_do_not_fit_are_refused() {
+    let record = String::from_utf8(framed(&note())).unwrap();
+    let salt = whole_salt(record.as_bytes());
+    let erased = String::from_utf8(erase(record.as_bytes(), &["detail"]).unwrap()).unwrap();
+    for other in [
+        record.replace(&format!(",\"salt\":\"{salt}\""), ""),
+        record.replace(
+            &format!("\"salt\":\"{salt}\""),
+            &format!("\"salts\":{{\"detail\":\"{salt}\",\"topic\":\"{salt}\"}}"),
+        ),
+        erased.replace("\"salts\":{", &format!("\"salt\":\"{salt}\",\"salts\":{{")),
+        erased.replace("\"erased\":{\"detail\"", "\"erased\":{\"other\""),
+    ] {
+        assert!(decode(other.as_bytes()).is_err(), "{other}");
     }
 }
 
 #[test]
 fn every_kind_is_written_in_sorted_order_and_read_back() {
+    let erasure = Data::Erasure(Erasure {
+        by: "ann".to_owned(),
+        items: vec![crate::wire::Erased {
+            bodies: vec!["*".to_owned()],
+            fields: Vec::new(),
+            first: 1,
+            last: 2,
+        }],
+        reason: "because".to_owned(),
+    });
     let start = Data::Start(crate::wire::Start {
+        key: "k".to_owned(),
         pid: 1,
         version: "0".to_owned(),
     });
     let stop = Data::Stop(crate::wire::Stop {});
     let plain =
         |data: &Data| prepare::encode(data, Vec::new(), crate::prepare::Call::None).unwrap();
-    for entry in [decision(), outcome(), note(), plain(&start), plain(&stop)] {
+    for entry in [
+        decision(),
+        outcome(),
+        note(),
+        plain(&start),
+        plain(&stop),
+        plain(&erasure),
+    ] {
         let record = framed(&entry);
         let value: Value = serde_json::from_slice(&record).unwrap();
         assert_eq!(String::from_utf8(record.clone()).unwrap(), sorted(&value));
         let decoded = decode(&record).unwrap();
         assert_eq!(decoded.place, PLACE);
-        assert_eq!(decoded.data.encode().unwrap(), entry.data.get());
+        assert_eq!(decoded.data.encode().unwrap(), entry.sealed.data.get());
     }
 }
 
@@ -188,8 +251,8 @@ fn a_second_spelling_is_no_record() {
         ("\"bytes\":6", "\"bytes\":6e0"),
         ("\"exit_code\":-1,", ""),
         ("\"exit_code\":-1", "\"exit_code\":-0"),
-        ("\"v\":2}", "\"v\":2} "),
-        ("\"v\":2}", "\"v\":2,\"w\":1}"),
+        ("\"v\":3}", "\"v\":3} "),
+        ("\"v\":3}", "\"v\":3,\"w\":1}"),
         (
             "22222222-2222-2222-2222-222222222222",
             "22222222222222222222222222222222",
@@ -208,12 +271,19 @@ fn a_second_spelling_is_no_record() {
 
 #[test]
 fn a_later_format_is_named() {
-    let later = br#"{"anything":[],"v":3}"#;
-    assert_eq!(decode(later), Err(DecodeError::Version(3)));
+    let later = br#"{"anything":[],"v":4}"#;
+    assert_eq!(decode(later), Err(DecodeError::Version(4)));
     let record = String::from_utf8(framed(&note()))
         .unwrap()
-        .replace("\"v\":2", "\"v\":4");
-    assert_eq!(decode(record.as_bytes()), Err(DecodeError::Version(4)));
+        .replace("\"v\":3", "\"v\":5");
+    assert_eq!(decode(record.as_bytes()), Err(DecodeError::Version(5)));
+    for earlier in [1, 2] {
+        let record = record.replace("\"v\":5", &format!("\"v\":{earlier}"));
+        assert_eq!(
+            decode(record.as_bytes()),
+            Err(DecodeError::Version(earlier))
+        );
+    }
 }
 
 #[test]
@@ -245,6 +315,7 @@ fn what_a_record_cannot_hold_is_refused() {
             truncated_stderr: false,
             usage: Value::Null,
             receipt: Value::Null,
+            repeat: None,
         };
         assert!(prepare::outcome(entry).is_err(), "`{ending}` was accepted");
     }
@@ -274,7 +345,7 @@ proptest! {
         let record = framed(&entry);
         let decoded = decode(&record).unwrap();
         let Data::Note(note) = decoded.data else { panic!("not a note") };
-        prop_assert_eq!(&note.detail.0, &detail);
+        prop_assert_eq!(&note.detail.kept().unwrap().0, &detail);
         let value: Value = serde_json::from_slice(&record).unwrap();
         prop_assert_eq!(String::from_utf8(record).unwrap(), sorted(&value));
     }
@@ -284,9 +355,9 @@ proptest! {
         let record = framed(&outcome());
         let mut other = record.clone();
         *other.get_mut(at.index(record.len())).unwrap() ^= flip;
-        prop_assert_ne!(chain(&GENESIS, &record), chain(&GENESIS, &other));
+        // Another record, and another leaf: nothing of a record is outside of what is hashed.
         if let Ok(decoded) = decode(&other) {
-            prop_assert_ne!(decoded, decode(&record).unwrap());
+            prop_assert_ne!(decoded.leaf(), decode(&record).unwrap().leaf());
         }
     }
 

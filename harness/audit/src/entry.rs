@@ -8,10 +8,10 @@
 
 use serde_json::Value;
 
-use crate::wire::{Id, Verdict};
+use crate::wire::{Id, Repeat, Verdict};
 
 /// The ending of a call whose writer died before its outcome was recorded.
-/// Only the ledger itself writes it.
+/// Also of one whose outcome a failing disk did not take. Only the ledger itself writes it.
 pub const INTERRUPTED: &str = "interrupted";
 
 /// A record larger than this is refused. A record holds names, reasons and
@@ -87,6 +87,8 @@ pub struct OutcomeEntry {
     pub usage: Value,
     /// What was in force while it ran; no floats.
     pub receipt: Value,
+    /// What makes the call repeatable, where it is.
+    pub repeat: Option<Repeat>,
 }
 
 /// One collected file.
@@ -132,7 +134,7 @@ impl DecisionReceipt {
         Self {
             seq: written.seq,
             call_id,
-            record_hash: written.hash,
+            record_hash: written.leaf,
             verdict,
         }
     }
@@ -149,7 +151,7 @@ impl DecisionReceipt {
         self.call_id
     }
 
-    /// The record's place in the chain.
+    /// The hash of its leaf in the tree.
     #[must_use]
     pub fn record_hash(&self) -> [u8; 32] {
         self.record_hash
@@ -167,7 +169,7 @@ impl OutcomeReceipt {
         Self {
             seq: written.seq,
             call_id,
-            record_hash: written.hash,
+            record_hash: written.leaf,
             decision_seq,
         }
     }
@@ -184,7 +186,7 @@ impl OutcomeReceipt {
         self.call_id
     }
 
-    /// The record's place in the chain.
+    /// The hash of its leaf in the tree.
     #[must_use]
     pub fn record_hash(&self) -> [u8; 32] {
         self.record_hash
@@ -201,21 +203,19 @@ impl OutcomeReceipt {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Written {
     pub(crate) seq: u64,
-    pub(crate) hash: [u8; 32],
+    pub(crate) leaf: [u8; 32],
 }
 
 /// Why an append came to nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AppendError {
-    /// An earlier append failed; nothing is written until the ledger is opened again.
-    #[error(
-        "the ledger is sealed since an append failed ({reason}); remove the cause, then open it again"
-    )]
+    /// An earlier append failed; nothing is written until the cause is gone.
+    #[error("the ledger is sealed since an append failed ({reason}); remove the cause")]
     Sealed {
         /// What failed.
         reason: String,
     },
-    /// This append failed, and sealed the ledger. Its record may or may not be there after a restart.
+    /// This append failed, and sealed the ledger. Its record may or may not be there afterwards.
     #[error("the append failed and the ledger is now sealed: {reason}")]
     Failed {
         /// What failed.
@@ -273,6 +273,19 @@ pub enum Refusal {
     /// The call was decided before.
     #[error("call `{0}` is decided already; give each call its own id")]
     Decided(Id),
+    /// No randomness for a salt.
+    #[error("the kernel gives no random bytes: {0}")]
+    Random(String),
+    /// There is no such record, or it has nothing of this name that can be erased.
+    #[error("record {record} has no `{name}` that could be erased; {choice}")]
+    NotErasable {
+        /// Its number.
+        record: u64,
+        /// What was named.
+        name: String,
+        /// What could be named.
+        choice: String,
+    },
     /// No allowed call of this id and decision is open.
     #[error(
         "call `{call_id}` is not open under decision {decision_seq}; record an outcome once, for an allowed call"

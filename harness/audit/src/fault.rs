@@ -1,7 +1,7 @@
 //! What can be wrong with a ledger, each with the record it is first seen at.
 
 use crate::reader::ReadError;
-use crate::wire::{Digest, Id};
+use crate::wire::Id;
 
 /// The first fault that was found.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -12,6 +12,9 @@ pub enum Fault {
     /// The file is no ledger (any more).
     #[error("not a ledger: {0}")]
     Foreign(String),
+    /// The tables are those of formats 1 and 2.
+    #[error("a ledger of format 1 or 2; use the program that wrote it")]
+    Earlier,
     /// The tables are those of a later version.
     #[error("a ledger of version {0}; use the program that wrote it")]
     Later(i64),
@@ -43,13 +46,13 @@ pub enum Fault {
         /// The number it carries.
         says: u64,
     },
-    /// A record or its hash was changed.
-    #[error("record {record}: altered, it does not match its hash")]
+    /// A record or its leaf was changed.
+    #[error("record {record}: altered, it does not match its leaf")]
     Altered {
         /// Its number.
         record: u64,
     },
-    /// A record is chained correctly but is not one a ledger writes.
+    /// A record is not one that a ledger writes.
     #[error("record {record}: {detail}")]
     NotCanonical {
         /// Its number.
@@ -57,41 +60,91 @@ pub enum Fault {
         /// What is wrong.
         detail: String,
     },
-    /// A record of a later format.
-    #[error("record {record}: format {found}; use the program that wrote it")]
-    LaterRecord {
-        /// Its number.
-        record: u64,
-        /// Its format.
-        found: u64,
-    },
     /// A record is filed under a call that is not its own.
     #[error("record {record}: filed under another call")]
     Call {
         /// Its number.
         record: u64,
     },
-    /// A body that a record names is gone.
-    #[error("record {record}: its body {digest} is missing")]
+    /// A body that a record names is gone, and no erasure says so.
+    #[error("record {record}: its body `{name}` is missing, and no erasure says so")]
     BodyMissing {
         /// The record.
         record: u64,
         /// The body.
-        digest: Digest,
+        name: String,
     },
     /// A body is not what the record says.
-    #[error("record {record}: its body {digest} was altered")]
+    #[error("record {record}: its body `{name}` was altered")]
     BodyAltered {
         /// The record.
         record: u64,
         /// The body.
-        digest: Digest,
+        name: String,
+    },
+    /// A body that was erased is there.
+    #[error("record {record}: its body `{name}` was erased, and is there again")]
+    BodyReturned {
+        /// The record.
+        record: u64,
+        /// The body.
+        name: String,
     },
     /// A body that no record names.
-    #[error("body {body}: added, no record names it")]
+    #[error("record {record}: a body in place {place} was added, the record does not name it")]
     BodyUnnamed {
-        /// The number of its row.
-        body: u64,
+        /// The record that it lies under.
+        record: u64,
+        /// Its place there.
+        place: u64,
+    },
+    /// A field of a record is gone, and no erasure says so.
+    #[error("record {record}: its field `{name}` is missing, and no erasure says so")]
+    FieldMissing {
+        /// The record.
+        record: u64,
+        /// The field.
+        name: String,
+    },
+    /// The list of erasures is not what the records say.
+    #[error("the list of erasures does not agree with the records")]
+    Erasures,
+    /// A stored hash of the tree is not the tree's.
+    #[error("record {record}: a stored hash of the tree up to it does not match")]
+    Tree {
+        /// The last record under it.
+        record: u64,
+    },
+    /// A checkpoint does not fit its records, or is not signed.
+    #[error("record {record}: the checkpoint up to it does not hold: {detail}")]
+    Checkpoint {
+        /// The last record under it.
+        record: u64,
+        /// What is wrong.
+        detail: String,
+    },
+    /// A witness that was named has cosigned nothing.
+    #[error("no checkpoint is cosigned by `{name}`")]
+    NoWitness {
+        /// The witness.
+        name: String,
+    },
+    /// The ledger is not a continuation of what an anchor vouches for.
+    #[error("record {record}: not the one that the anchor vouches for; the ledger was rewritten")]
+    NotAsAnchored {
+        /// The last record under the anchor.
+        record: u64,
+    },
+    /// A proof does not hold.
+    #[error("the proof does not hold: {0}")]
+    Proof(String),
+    /// An export does not hold.
+    #[error("{}the export does not hold: {detail}", prefix(.record))]
+    Export {
+        /// The record, if it is one's.
+        record: Option<u64>,
+        /// What is wrong.
+        detail: String,
     },
     /// An outcome of a call that was not allowed.
     #[error("record {record}: an outcome, but record {decision} did not allow its call")]
@@ -150,16 +203,21 @@ impl Fault {
     #[must_use]
     pub fn record(&self) -> Option<u64> {
         match self {
-            Self::Storage { record, .. } => *record,
+            Self::Storage { record, .. } | Self::Export { record, .. } => *record,
             Self::Missing { record }
             | Self::Added { record }
             | Self::Moved { record, .. }
             | Self::Altered { record }
             | Self::NotCanonical { record, .. }
-            | Self::LaterRecord { record, .. }
             | Self::Call { record }
             | Self::BodyMissing { record, .. }
             | Self::BodyAltered { record, .. }
+            | Self::BodyReturned { record, .. }
+            | Self::BodyUnnamed { record, .. }
+            | Self::FieldMissing { record, .. }
+            | Self::Tree { record }
+            | Self::Checkpoint { record, .. }
+            | Self::NotAsAnchored { record }
             | Self::NoDecision { record, .. }
             | Self::SecondOutcome { record, .. }
             | Self::SecondDecision { record, .. }
@@ -168,8 +226,11 @@ impl Fault {
             | Self::NotAsMarked { record } => Some(*record),
             Self::Unreadable(_)
             | Self::Foreign(_)
+            | Self::Earlier
             | Self::Later(_)
-            | Self::BodyUnnamed { .. }
+            | Self::Erasures
+            | Self::NoWitness { .. }
+            | Self::Proof(_)
             | Self::Head
             | Self::MarkMalformed => None,
         }
@@ -200,6 +261,7 @@ impl From<ReadError> for Fault {
                 Self::Unreadable(error.to_string())
             }
             ReadError::Foreign(detail) => Self::Foreign(detail),
+            ReadError::Earlier => Self::Earlier,
             ReadError::Later(found) => Self::Later(found),
             ReadError::Damaged(detail) => Self::Storage {
                 record: None,
@@ -210,6 +272,7 @@ impl From<ReadError> for Fault {
                 record: None,
                 detail: error.to_string(),
             },
+            ReadError::Unsigned(_) | ReadError::NoField { .. } => Self::Proof(error.to_string()),
         }
     }
 }

@@ -13,9 +13,11 @@ use std::thread::{self, JoinHandle};
 use crate::entry::{
     AppendError, DecisionEntry, DecisionReceipt, NoteEntry, OutcomeEntry, OutcomeReceipt,
 };
+use crate::erase::{Wiped, Wish};
+use crate::key::Signer;
 use crate::open::{self, OpenError};
 use crate::prepare::{self, Prepared};
-use crate::writer::{Answer, Done, Message, Shared, Waiter};
+use crate::writer::{Answer, Done, Message, Rhythm, Shared, Waiter};
 
 /// Decisions that may wait for the disk. At 20,000 records a second this is
 /// a twentieth of a second; who comes later is told to try again. Outcomes are
@@ -33,15 +35,42 @@ struct Inner {
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
+/// How a ledger is opened.
+#[derive(Default)]
+pub struct Settings {
+    /// What signs its checkpoints; the key file beside the ledger when there is none.
+    pub signer: Option<Box<dyn Signer>>,
+    /// How often it speaks for itself.
+    pub rhythm: Rhythm,
+}
+
+impl std::fmt::Debug for Settings {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let signer = self.signer.as_ref().map(|signer| signer.public());
+        out.debug_struct("Settings")
+            .field("signer", &signer)
+            .field("rhythm", &self.rhythm)
+            .finish()
+    }
+}
+
 impl Ledger {
-    /// Opens a ledger to write, and makes it if there is none.
+    /// Opens a ledger to write, and makes it and its key if there is none.
     ///
     /// Calls of writers that died are closed as [`crate::INTERRUPTED`].
     ///
     /// # Errors
-    /// When the file cannot be used, is no ledger, or does not end as it should.
+    /// When the file or the key cannot be used, it is no ledger, or does not end as it should.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        let writer = open::writer(path)?;
+        Self::open_with(path, Settings::default())
+    }
+
+    /// The same, with settings.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_with(path: &Path, settings: Settings) -> Result<Self, OpenError> {
+        let writer = open::writer(path, settings)?;
         let shared = Arc::clone(&writer.shared);
         let (outbox, inbox) = mpsc::channel();
         let thread = thread::Builder::new()
@@ -114,10 +143,24 @@ impl Ledger {
         wait(|done| self.send(entry, Waiter::Note(Done::new(done))))
     }
 
-    /// Why nothing more is written, if an append failed.
+    /// Erases fields and bodies, says so in a record, and waits until the bytes are gone from
+    /// the ledger's files.
+    ///
+    /// # Errors
+    /// When there is nothing of that name, or the ledger cannot be written.
+    pub fn erase(&self, wish: Wish) -> Result<Wiped, AppendError> {
+        wait(|done| {
+            let Some(outbox) = &self.0.outbox else { return };
+            // What cannot be sent is dropped, and says that the ledger is closed.
+            drop(outbox.send(Message::Erase(wish, Done::new(done))));
+        })
+    }
+
+    /// Why nothing is written, while the ledger is sealed. It tries by itself, every second,
+    /// whether the cause is gone.
     #[must_use]
     pub fn sealed(&self) -> Option<String> {
-        self.0.shared.sealed.get().cloned()
+        self.0.shared.sealed().map(|seal| seal.reason)
     }
 
     /// Writes what waits and a `stop` record, and closes the file. Appends
@@ -138,7 +181,9 @@ impl Ledger {
     }
 
     fn send(&self, entry: Prepared, waiter: Waiter) {
-        if let Some(reason) = self.sealed() {
+        // An outcome goes to the writer all the same, which then knows that nobody will end its call.
+        let is_outcome = matches!(waiter, Waiter::Outcome(..));
+        if let Some(reason) = self.sealed().filter(|_| !is_outcome) {
             return waiter.failed(AppendError::Sealed { reason });
         }
         let Some(outbox) = &self.0.outbox else { return };

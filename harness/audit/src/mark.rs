@@ -1,10 +1,10 @@
 //! The high-water mark: `FILE.d/mark` says how far the ledger once was.
 //!
-//! The chain cannot show that its own end is gone: a database put back to an
+//! A tree cannot show that its own end is gone: a database put back to an
 //! earlier state, or a write-ahead log cut short by one flipped bit, is a
 //! perfect shorter ledger. So after each commit, before anything is
 //! acknowledged, the writer overwrites this one line with the count and the
-//! hash it reached. It is not synced, so it may lag after a power cut; it can
+//! root it reached. It is not synced, so it may lag after a power cut; it can
 //! never be ahead of a ledger that is whole. It stops accidents and lazy
 //! attackers; whoever can write the ledger can write the mark as well.
 
@@ -14,6 +14,7 @@ use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::tree::{Frontier, Hash};
 use crate::wire::{Digest, unhex};
 
 /// Twenty digits, a space, sixty-four hexadecimal digits, a line feed.
@@ -29,7 +30,16 @@ const READ_PAUSE: Duration = Duration::from_millis(2);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Mark {
     pub(crate) count: u64,
-    pub(crate) hash: [u8; 32],
+    pub(crate) root: Hash,
+}
+
+impl Mark {
+    pub(crate) fn of(frontier: &Frontier) -> Self {
+        Self {
+            count: frontier.count(),
+            root: frontier.root(),
+        }
+    }
 }
 
 /// Why there is no mark to go by.
@@ -55,7 +65,7 @@ impl MarkFile {
 
     /// Overwrites the line in place.
     pub(crate) fn set(&self, mark: Mark) -> io::Result<()> {
-        let line = format!("{:020} {}\n", mark.count, Digest(mark.hash));
+        let line = format!("{:020} {}\n", mark.count, Digest(mark.root));
         self.0.write_all_at(line.as_bytes(), 0)
     }
 
@@ -101,11 +111,11 @@ fn read_once(directory: &Path) -> Result<Option<Mark>, MarkError> {
 }
 
 fn parse(line: &str) -> Option<Mark> {
-    let (count, hash) = line.strip_suffix('\n')?.split_once(' ')?;
+    let (count, root) = line.strip_suffix('\n')?.split_once(' ')?;
     let is_padded = count.len() == 20 && count.bytes().all(|byte| byte.is_ascii_digit());
     let count = count.parse().ok().filter(|_| is_padded)?;
-    let hash = unhex(hash)?;
-    Some(Mark { count, hash })
+    let root = unhex(root)?;
+    Some(Mark { count, root })
 }
 
 #[cfg(test)]
@@ -119,7 +129,7 @@ mod tests {
         assert!(read(directory.path()).unwrap().is_none());
         let mark = Mark {
             count: 7,
-            hash: [0xab; 32],
+            root: [0xab; 32],
         };
         let file = MarkFile::open(directory.path()).unwrap();
         assert!(
@@ -128,7 +138,7 @@ mod tests {
         );
         file.set(Mark {
             count: u64::MAX,
-            hash: [0; 32],
+            root: [0; 32],
         })
         .unwrap();
         file.set(mark).unwrap();

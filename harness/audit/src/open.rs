@@ -1,12 +1,12 @@
 //! How a ledger is opened to be written.
 //!
-//! Opening makes what is missing, checks that the end of the chain is where it
-//! should be, and closes the calls of writers that died, all behind one lock
+//! Opening makes what is missing, checks that the end of the tree is where it
+//! should be and signed by our key, and closes the calls of writers that died, all behind one lock
 //! and in one transaction. It does not read the whole ledger
 //! ([`crate::verify()`] does), and it repairs nothing: what does not fit is an
 //! error that says what to do.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,15 +14,18 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
+use crate::clock::Clock;
 use crate::entry::Refusal;
 use crate::instance::{self, Instance, Life, OpenLock};
+use crate::key::{KeyError, KeyFile, KeyPaths, Signer};
+use crate::ledger::Settings;
 use crate::mark::{self, Mark, MarkError, MarkFile};
 use crate::place::Files;
 use crate::prepare::{self, Call};
 use crate::schema::{self, Format};
 use crate::store::{self, Batch, OpenRow, StoreError};
 use crate::wire::{Data, Start};
-use crate::writer::{Shared, Writer};
+use crate::writer::{Beat, Shared, Writer};
 
 /// Why a ledger cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +52,14 @@ pub enum OpenError {
     /// The file is no ledger.
     #[error("`{path}` is not a ledger; name another file", path = .0.display())]
     Foreign(PathBuf),
+    /// The file is a ledger of an earlier version.
+    #[error(
+        "`{path}` is a ledger of format 1 or 2, which this program does not read; keep it with the program that wrote it, and move it and `{path}.d` away to begin a new one", path = .0.display()
+    )]
+    Earlier(PathBuf),
+    /// The key.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// The file is a ledger of a later version.
     #[error("`{path}` is a ledger of version {found}; use the program that wrote it", path = path.display())]
     Later {
@@ -57,7 +68,7 @@ pub enum OpenError {
         /// Its version.
         found: i64,
     },
-    /// The end of the chain does not fit.
+    /// The end of the ledger does not fit.
     #[error("`{path}` does not end as it should: {detail}; run lazaret-verify on it", path = path.display())]
     End {
         /// Which.
@@ -109,7 +120,7 @@ enum BeginError {
 }
 
 /// Opens, step by step.
-pub(crate) fn writer(path: &Path) -> Result<Writer, OpenError> {
+pub(crate) fn writer(path: &Path, settings: Settings) -> Result<Writer, OpenError> {
     if path.is_dir() {
         return Err(OpenError::Directory(path.to_owned()));
     }
@@ -122,24 +133,45 @@ pub(crate) fn writer(path: &Path) -> Result<Writer, OpenError> {
     let _turn = OpenLock::take(&directory).map_err(|source| OpenError::io(&directory, source))?;
     schema::make_file(path).map_err(io)?;
     let mut conn = open_database(path)?;
+    let signer = match settings.signer {
+        Some(signer) => signer,
+        None => own_key(path, &conn)?,
+    };
     // Alive before the first record, so that no other opener takes us for dead.
     let instance = Instance::create(&directory).map_err(io)?;
     let known = known_mark(path, &directory)?;
-    let reached =
-        begin(&mut conn, &directory, &instance, known).map_err(|error| open_error(path, error))?;
+    let reached = begin(&mut conn, &directory, &instance, known, &*signer)
+        .map_err(|error| open_error(path, error))?;
     let mark = first_mark(path, &directory, reached).map_err(io)?;
     instance::sweep(&directory).map_err(io)?;
+    let signed = store::last_checkpoint(&conn)
+        .map_err(|error| OpenError::storage(path, &error))?
+        .map_or(0, |last| last.size());
+    let path = std::path::absolute(path).map_err(io)?;
     Ok(Writer {
         conn,
-        // Absolute, since the process may change its directory.
-        files: std::path::absolute(path)
-            .and_then(|path| Files::of(&path))
-            .map_err(io)?,
+        files: Files::of(&path).map_err(io)?,
+        path,
         instance,
         mark,
         reached,
+        signer,
+        rhythm: settings.rhythm,
+        clock: Clock::now(),
         shared: Arc::new(Shared::default()),
+        lost: HashSet::new(),
+        beat: Beat::now(signed),
     })
+}
+
+/// A key is made for a ledger that nothing is signed of; any other has its own.
+fn own_key(path: &Path, conn: &Connection) -> Result<Box<dyn Signer>, OpenError> {
+    let paths = KeyPaths::of(path);
+    let last = store::last_checkpoint(conn).map_err(|error| OpenError::storage(path, &error))?;
+    Ok(Box::new(match last {
+        None => KeyFile::open_or_make(&paths)?,
+        Some(_) => KeyFile::open(&paths)?,
+    }))
 }
 
 /// A file that is there already must be a ledger, or empty.
@@ -159,7 +191,7 @@ fn open_database(path: &Path) -> Result<Connection, OpenError> {
     let mut conn = schema::open_write(path).map_err(sqlite)?;
     match check_format(path, &conn)? {
         Format::Empty => create(&mut conn).map_err(sqlite)?,
-        Format::Ours | Format::Later(_) | Format::Foreign => {}
+        Format::Ours | Format::Earlier | Format::Later(_) | Format::Foreign => {}
     }
     Ok(conn)
 }
@@ -168,6 +200,7 @@ fn check_format(path: &Path, conn: &Connection) -> Result<Format, OpenError> {
     match schema::format(conn).map_err(|error| OpenError::sqlite(path, &error))? {
         fit @ (Format::Empty | Format::Ours) => Ok(fit),
         Format::Foreign => Err(OpenError::Foreign(path.to_owned())),
+        Format::Earlier => Err(OpenError::Earlier(path.to_owned())),
         Format::Later(found) => {
             let path = path.to_owned();
             Err(OpenError::Later { path, found })
@@ -195,15 +228,17 @@ fn begin(
     directory: &Path,
     instance: &Instance,
     known: Option<Mark>,
+    signer: &dyn Signer,
 ) -> Result<Mark, BeginError> {
     let mut batch = Batch::begin(conn, instance.id())?;
-    batch.check_end(known)?;
+    batch.check_end(known, signer)?;
     let (orphans, _held) = orphans(directory, batch.open_calls()?)?;
     for row in orphans {
-        let entry = prepare::interrupted(row.call_id, row.seq)?;
+        let entry = prepare::interrupted(row.call_id, row.seq, None)?;
         batch.add(&entry)??;
     }
     let start = Data::Start(Start {
+        key: signer.public().to_string(),
         pid: std::process::id(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     });
@@ -250,6 +285,9 @@ fn open_error(path: &Path, error: BeginError) -> OpenError {
         BeginError::Store(error) => OpenError::storage(path, &error),
         BeginError::Refused(error) => OpenError::storage(path, &error),
         BeginError::Io(source) => OpenError::io(path, source),
+        BeginError::End(store::EndError::Store(StoreError::Sqlite(error))) => {
+            OpenError::sqlite(path, &error)
+        }
         BeginError::End(error) => OpenError::end(path, error.to_string()),
     }
 }

@@ -1,23 +1,26 @@
 //! From an entry to what the writer needs, on the caller's thread.
 //!
 //! Everything that costs time or can be refused without looking at the ledger
-//! happens here: checks, hashes (about 0.6 ms for a MiB), encoding. The writer
-//! only frames, chains and stores. Nothing here touches the disk.
+//! happens here: checks, hashes (about 0.6 ms for a MiB), encoding, the
+//! commitments to fields. The writer only frames, hashes one leaf and stores.
+//! Nothing here touches the disk.
 
 use serde_json::Value;
-use serde_json::value::RawValue;
 
-use crate::encoding;
+use crate::commit;
+use crate::encoding::{self, Sealed};
 use crate::entry::{
     DecisionEntry, FileEntry, INTERRUPTED, MAX_BODY_BYTES, MAX_FILES, MAX_JSON_DEPTH,
     MAX_RECORD_BYTES, NoteEntry, OutcomeEntry, Refusal,
 };
 use crate::wire::{
-    BodyRef, Data, Decision, Digest, FileRef, Id, Json, Kind, Note, Outcome, StreamRef, Verdict,
+    BodyRef, Data, Decision, Digest, Erasure, Field, FileRef, Id, Json, Note, Outcome, StreamRef,
+    Verdict,
 };
 
-/// What frames add around the data: names, braces, two UUIDs' worth of digits.
-const FRAME_BYTES: usize = 256;
+/// What frames add around the data: names, braces, two UUIDs' worth of digits; and, once fields
+/// are erased, a commitment or a salt for each.
+const FRAME_BYTES: usize = 2048;
 
 /// An ending is a word on the wire, not a message.
 const MAX_ENDING_BYTES: usize = 32;
@@ -25,8 +28,7 @@ const MAX_ENDING_BYTES: usize = 32;
 /// An entry, checked and encoded.
 #[derive(Debug)]
 pub(crate) struct Prepared {
-    pub(crate) kind: Kind,
-    pub(crate) data: Box<RawValue>,
+    pub(crate) sealed: Sealed,
     pub(crate) bodies: Vec<Body>,
     pub(crate) call: Call,
 }
@@ -42,10 +44,10 @@ pub(crate) enum Call {
     },
 }
 
-/// A body and its name.
+/// A body and its place in its record. An empty one is not stored.
 #[derive(Debug)]
 pub(crate) struct Body {
-    pub(crate) digest: [u8; 32],
+    pub(crate) slot: u64,
     pub(crate) bytes: Vec<u8>,
 }
 
@@ -53,30 +55,31 @@ impl Prepared {
     /// How much of the disk it will want, roughly.
     pub(crate) fn weight(&self) -> usize {
         let bodies: usize = self.bodies.iter().map(|body| body.bytes.len()).sum();
-        bodies + self.data.get().len()
+        bodies + self.sealed.data.get().len()
     }
 }
 
 /// Checks and encodes a decision.
 pub(crate) fn decision(entry: DecisionEntry) -> Result<(Prepared, Verdict), Refusal> {
     let verdict = verdict(entry.verdict)?;
-    let (arguments, body) = body("arguments", entry.arguments)?;
+    let (arguments, body) = body("arguments", 0, entry.arguments)?;
     let data = Data::Decision(Decision {
-        arguments,
+        arguments: Field::Kept(arguments),
         call_id: Id(entry.call_id),
         limits: json("limits", entry.limits)?,
         policy_digest: Digest(entry.policy_digest),
-        policy_generation: Some(entry.policy_generation),
-        principal: entry.principal,
+        policy_generation: entry.policy_generation,
+        principal: Field::Kept(entry.principal),
         profile: entry.profile,
-        reason: entry.reason,
+        reason: Field::Kept(entry.reason),
         rules: entry.rules,
         runtime: entry.runtime,
-        session: entry.session,
+        session: Field::Kept(entry.session),
         tool: entry.tool,
         verdict,
     });
-    let prepared = encode(&data, vec![body], Call::Decided(entry.call_id, verdict))?;
+    let bodies = body.into_iter().collect();
+    let prepared = encode(&data, bodies, Call::Decided(entry.call_id, verdict))?;
     Ok((prepared, verdict))
 }
 
@@ -86,20 +89,21 @@ pub(crate) fn outcome(entry: OutcomeEntry) -> Result<Prepared, Refusal> {
     if entry.files.len() > MAX_FILES {
         return Err(Refusal::Files(entry.files.len()));
     }
-    let (stdout, stdout_body) = body("stdout", entry.stdout)?;
-    let (stderr, stderr_body) = body("stderr", entry.stderr)?;
-    let mut bodies = vec![stdout_body, stderr_body];
+    let (stdout, stdout_body) = body("stdout", 0, entry.stdout)?;
+    let (stderr, stderr_body) = body("stderr", 1, entry.stderr)?;
+    let mut bodies: Vec<Body> = stdout_body.into_iter().chain(stderr_body).collect();
     let files = files(entry.files, &mut bodies)?;
     let data = Data::Outcome(Outcome {
         call_id: Id(entry.call_id),
         decision_seq: entry.decision_seq,
         ending,
-        detail: entry.detail,
+        detail: Field::Kept(entry.detail),
         exit_code: entry.exit_code,
-        files,
+        files: Field::Kept(files),
         receipt: json("receipt", entry.receipt)?,
-        stderr: Some(stream(stderr, entry.truncated_stderr)),
-        stdout: Some(stream(stdout, entry.truncated_stdout)),
+        repeat: entry.repeat,
+        stderr: Field::Kept(Some(stream(stderr, entry.truncated_stderr))),
+        stdout: Field::Kept(Some(stream(stdout, entry.truncated_stdout))),
         usage: json("usage", entry.usage)?,
     });
     let call = Call::Ended {
@@ -111,23 +115,33 @@ pub(crate) fn outcome(entry: OutcomeEntry) -> Result<Prepared, Refusal> {
 
 /// Checks and encodes a note.
 pub(crate) fn note(entry: NoteEntry) -> Result<Prepared, Refusal> {
-    let detail = json("detail", entry.detail)?;
+    let detail = Field::Kept(json("detail", entry.detail)?);
     let topic = entry.topic;
     encode(&Data::Note(Note { detail, topic }), Vec::new(), Call::None)
 }
 
-/// The outcome of a call whose writer died.
-pub(crate) fn interrupted(call_id: [u8; 16], decision_seq: u64) -> Result<Prepared, Refusal> {
+/// An erasure, which is written with what it erases.
+pub(crate) fn erasure(erasure: Erasure) -> Result<Prepared, Refusal> {
+    encode(&Data::Erasure(erasure), Vec::new(), Call::None)
+}
+
+/// The outcome of a call that nobody can end any more: its writer died, or could not record it.
+pub(crate) fn interrupted(
+    call_id: [u8; 16],
+    decision_seq: u64,
+    detail: Option<String>,
+) -> Result<Prepared, Refusal> {
     let data = Data::Outcome(Outcome {
         call_id: Id(call_id),
         decision_seq,
         ending: INTERRUPTED.to_owned(),
-        detail: None,
+        detail: Field::Kept(detail),
         exit_code: None,
-        files: Vec::new(),
+        files: Field::Kept(Vec::new()),
         receipt: Json::default(),
-        stderr: None,
-        stdout: None,
+        repeat: None,
+        stderr: Field::Kept(None),
+        stdout: Field::Kept(None),
         usage: Json::default(),
     });
     encode(
@@ -142,18 +156,17 @@ pub(crate) fn interrupted(call_id: [u8; 16], decision_seq: u64) -> Result<Prepar
 
 /// Encodes data of our own making, or data whose parts were checked.
 pub(crate) fn encode(data: &Data, bodies: Vec<Body>, call: Call) -> Result<Prepared, Refusal> {
+    let salt = commit::new_salt().map_err(|error| Refusal::Random(error.to_string()))?;
     // Floats and depth were refused field by field, so this can only be a float we missed.
-    let raw = data.encode_raw().map_err(|_| Refusal::Float {
+    let sealed = Sealed::new(data, salt).map_err(|_| Refusal::Float {
         field: data.kind().as_str(),
     })?;
-    let length = raw.get().len() + FRAME_BYTES;
+    let length = sealed.data.get().len() + FRAME_BYTES;
     if length > MAX_RECORD_BYTES {
         return Err(Refusal::Record(length));
     }
-    let kind = data.kind();
     Ok(Prepared {
-        kind,
-        data: raw,
+        sealed,
         bodies,
         call,
     })
@@ -178,19 +191,23 @@ fn ending(text: String) -> Result<String, Refusal> {
     Ok(text)
 }
 
-fn body(field: &'static str, bytes: Vec<u8>) -> Result<(BodyRef, Body), Refusal> {
+fn body(
+    field: &'static str,
+    slot: u64,
+    bytes: Vec<u8>,
+) -> Result<(BodyRef, Option<Body>), Refusal> {
     if bytes.len() > MAX_BODY_BYTES {
         return Err(Refusal::Body {
             field,
             bytes: bytes.len(),
         });
     }
-    let digest = encoding::digest(&bytes);
     let reference = BodyRef {
         bytes: bytes.len() as u64,
-        digest: Digest(digest),
+        digest: Digest(encoding::digest(&bytes)),
     };
-    Ok((reference, Body { digest, bytes }))
+    let kept = (!bytes.is_empty()).then_some(Body { slot, bytes });
+    Ok((reference, kept))
 }
 
 fn stream(kept: BodyRef, truncated: bool) -> StreamRef {
@@ -203,9 +220,9 @@ fn stream(kept: BodyRef, truncated: bool) -> StreamRef {
 
 fn files(entries: Vec<FileEntry>, bodies: &mut Vec<Body>) -> Result<Vec<FileRef>, Refusal> {
     let mut files = Vec::with_capacity(entries.len());
-    for entry in entries {
-        let (reference, kept) = body("files", entry.content)?;
-        bodies.push(kept);
+    for (slot, entry) in (2..).zip(entries) {
+        let (reference, kept) = body("files", slot, entry.content)?;
+        bodies.extend(kept);
         files.push(FileRef {
             bytes: reference.bytes,
             digest: reference.digest,

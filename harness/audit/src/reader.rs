@@ -1,27 +1,35 @@
 //! Reading a ledger while it is written, or after.
 //!
 //! A reader never writes and never blocks a writer. Each record is decoded
-//! strictly and each body is hashed before it is given out; whether the chain
+//! strictly and each body is hashed before it is given out; whether the ledger
 //! as a whole holds is what [`crate::verify()`] says.
 
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Row};
+use serde_json::value::RawValue;
 
+use crate::bundle::{Bundle, Extension, Extra, Opening, SaltOwned};
+use crate::checkpoint::Checkpoint;
 use crate::encoding::{self, Decoded};
 use crate::entry::MAX_RECORD_BYTES;
+use crate::erase::{self, Retention};
 use crate::schema::{self, Format};
-use crate::store::{self, StoreError, from_sql, to_sql};
-use crate::wire::{Data, Kind};
+use crate::store::{self, StoreError, Stored, body_id, from_sql, to_sql};
+use crate::tree::{self, Hash, Hashes as _};
+use crate::wire::{Data, Digest, Kind, Named, SaltText};
 
 /// Records that [`Reader::tail`] gives at most; a page, not an export.
 pub const MAX_TAIL: usize = 10_000;
 
-const BY_SEQ: &str = "SELECT seq, call_id, record, hash FROM records WHERE seq = ?1";
+const BY_SEQ: &str = "SELECT seq, call_id, leaf, record FROM records WHERE seq = ?1";
 const BY_CALL: &str =
-    "SELECT seq, call_id, record, hash FROM records WHERE call_id = ?1 ORDER BY seq LIMIT ?2";
-const LAST: &str = "SELECT seq, call_id, record, hash FROM records ORDER BY seq DESC LIMIT ?1";
-const BODY: &str = "SELECT bytes FROM bodies WHERE digest = ?1";
+    "SELECT seq, call_id, leaf, record FROM records WHERE call_id = ?1 ORDER BY seq LIMIT ?2";
+const LAST: &str = "SELECT seq, call_id, leaf, record FROM records ORDER BY seq DESC LIMIT ?1";
+const AFTER: &str =
+    "SELECT seq, call_id, leaf, record FROM records WHERE seq > ?1 ORDER BY seq LIMIT ?2";
+const CHECKPOINT: &str = "SELECT note FROM checkpoints WHERE size = ?1";
+const BODY: &str = "SELECT bytes FROM bodies WHERE id = ?1";
 
 /// Why something cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +46,9 @@ pub enum ReadError {
     /// The file is no ledger, or its tables are not a ledger's.
     #[error("not a ledger: {0}")]
     Foreign(String),
+    /// The file is a ledger of an earlier version.
+    #[error("a ledger of format 1 or 2; use the program that wrote it")]
+    Earlier,
     /// The file is a ledger of a later version.
     #[error("a ledger of version {0}; use the program that wrote it")]
     Later(i64),
@@ -52,9 +63,22 @@ pub enum ReadError {
         /// What is wrong.
         detail: String,
     },
-    /// A body is not what its name says.
+    /// A body is not what its record says.
     #[error("a body does not match its digest; run lazaret-verify on it")]
     Body,
+    /// Nothing signed covers the record yet.
+    #[error("record {0} is not under a checkpoint yet; the ledger signs one after some seconds")]
+    Unsigned(u64),
+    /// A field that was to be shown is not there.
+    #[error("record {record} has no field `{name}`, or it was erased; it has {has}")]
+    NoField {
+        /// Its number.
+        record: u64,
+        /// The field.
+        name: String,
+        /// Those that it has.
+        has: String,
+    },
 }
 
 impl From<rusqlite::Error> for ReadError {
@@ -89,6 +113,23 @@ pub struct Record {
 }
 
 impl Record {
+    /// Reads a record by itself, as an export holds it.
+    ///
+    /// # Errors
+    /// When it is none, or not in canonical form.
+    pub fn parse(json: &str) -> Result<Self, ReadError> {
+        if json.len() > MAX_RECORD_BYTES {
+            return Err(ReadError::Damaged("it is too long".to_owned()));
+        }
+        let decoded = encoding::decode(json.as_bytes())
+            .map_err(|error| ReadError::Damaged(error.to_string()))?;
+        Ok(Self {
+            hash: decoded.leaf(),
+            json: json.to_owned(),
+            decoded,
+        })
+    }
+
     /// Its number; the first is 1.
     #[must_use]
     pub fn seq(&self) -> u64 {
@@ -131,7 +172,13 @@ impl Record {
         &self.json
     }
 
-    /// Its hash, which holds everything up to it.
+    /// The bytes that its leaf is the hash of.
+    #[must_use]
+    pub fn entry(&self) -> &[u8] {
+        &self.decoded.entry
+    }
+
+    /// The hash of its leaf in the tree.
     #[must_use]
     pub fn hash(&self) -> [u8; 32] {
         self.hash
@@ -163,6 +210,7 @@ impl Reader {
         let conn = schema::open_read(path)?;
         match schema::format(&conn)? {
             Format::Ours => Ok(Self { conn }),
+            Format::Earlier => Err(ReadError::Earlier),
             Format::Later(found) => Err(ReadError::Later(found)),
             Format::Empty => Err(ReadError::Foreign("the file is empty".to_owned())),
             Format::Foreign => Err(ReadError::Foreign(
@@ -181,7 +229,7 @@ impl Reader {
     /// When the database cannot be read.
     pub fn count(&self) -> Result<u64, ReadError> {
         match store::read_head(&self.conn) {
-            Ok(head) => Ok(head.count),
+            Ok(head) => Ok(head.count()),
             Err(StoreError::Sqlite(error)) => Err(error.into()),
             Err(error) => Err(ReadError::Damaged(error.to_string())),
         }
@@ -218,18 +266,173 @@ impl Reader {
         collect(statement.query((call_id, to_sql(MAX_TAIL as u64)))?)
     }
 
-    /// The body of this digest.
+    /// Records after number `seq`, oldest first; at most [`MAX_TAIL`].
+    ///
+    /// # Errors
+    /// When the database cannot be read or a record is damaged.
+    pub fn after(&self, seq: u64, count: usize) -> Result<Vec<Record>, ReadError> {
+        let limit = count.min(MAX_TAIL) as u64;
+        let mut statement = self.conn.prepare_cached(AFTER)?;
+        collect(statement.query([to_sql(seq), to_sql(limit)])?)
+    }
+
+    /// A body that a record names; `None` once it was erased.
     ///
     /// # Errors
     /// When the database cannot be read or the body does not match its digest.
-    pub fn body(&self, digest: &[u8; 32]) -> Result<Option<Vec<u8>>, ReadError> {
+    pub fn body(&self, seq: u64, named: &Named) -> Result<Option<Vec<u8>>, ReadError> {
+        if named.body.bytes == 0 {
+            return Ok(Some(Vec::new()));
+        }
         let mut statement = self.conn.prepare_cached(BODY)?;
-        let bytes: Option<Vec<u8>> = statement.query_row([digest], |row| row.get(0)).optional()?;
+        let id = body_id(seq, named.slot);
+        let bytes: Option<Vec<u8>> = statement.query_row([id], |row| row.get(0)).optional()?;
         match bytes {
-            Some(bytes) if encoding::digest(&bytes) != *digest => Err(ReadError::Body),
+            Some(bytes) if encoding::digest(&bytes) != named.body.digest.0 => Err(ReadError::Body),
             found => Ok(found),
         }
     }
+
+    /// The newest checkpoint, if one was signed.
+    ///
+    /// # Errors
+    /// When the database cannot be read or the checkpoint is damaged.
+    pub fn checkpoint(&self) -> Result<Option<Checkpoint>, ReadError> {
+        Ok(store::last_checkpoint(&self.conn)?)
+    }
+
+    /// The checkpoint over exactly so many records.
+    ///
+    /// # Errors
+    /// When the database cannot be read or the checkpoint is damaged.
+    pub fn checkpoint_of(&self, size: u64) -> Result<Option<Checkpoint>, ReadError> {
+        let mut statement = self.conn.prepare_cached(CHECKPOINT)?;
+        let note: Option<String> = statement
+            .query_row([to_sql(size)], |row| row.get(0))
+            .optional()?;
+        let parsed = note.map(|note| Checkpoint::parse(&note)).transpose();
+        parsed.map_err(|error| ReadError::Damaged(error.to_string()))
+    }
+
+    /// The proof that a record is under the newest checkpoint, with these fields shown; all that
+    /// are there, when none is named.
+    ///
+    /// # Errors
+    /// When there is no such record or field, or nothing signed covers it.
+    pub fn prove(&self, seq: u64, show: &[String]) -> Result<String, ReadError> {
+        let damaged = |detail: String| ReadError::Record {
+            record: seq,
+            detail,
+        };
+        // One snapshot for record, checkpoint and tree.
+        let snapshot = self.conn.unchecked_transaction()?;
+        let checkpoint = store::last_checkpoint(&snapshot)?;
+        let checkpoint = checkpoint.filter(|last| 0 < seq && seq <= last.size());
+        let checkpoint = checkpoint.ok_or(ReadError::Unsigned(seq))?;
+        let record = self.get(seq)?.ok_or(ReadError::Unsigned(seq))?;
+        let (index, size) = (seq - 1, checkpoint.size());
+        let path = tree::inclusion(&Stored(&snapshot), index, size)?;
+        let extra = extra(&record, show)?;
+        let bundle = Bundle {
+            extra,
+            index,
+            path,
+            checkpoint,
+        };
+        bundle.write().map_err(|error| damaged(error.to_string()))
+    }
+
+    /// The proof that the tree of `old` records is a beginning of that of the newest checkpoint,
+    /// as C2SP's witnesses take it.
+    ///
+    /// # Errors
+    /// When nothing signed covers so many records, or the database cannot be read.
+    pub fn prove_extension(&self, old: u64) -> Result<String, ReadError> {
+        let snapshot = self.conn.unchecked_transaction()?;
+        let checkpoint = store::last_checkpoint(&snapshot)?.filter(|last| old <= last.size());
+        let checkpoint = checkpoint.ok_or(ReadError::Unsigned(old))?;
+        let path = tree::consistency(&Stored(&snapshot), old, checkpoint.size())?;
+        let extension = Extension {
+            old,
+            path,
+            checkpoint,
+        };
+        Ok(extension.write())
+    }
+
+    /// The root of the tree over the first `size` records.
+    ///
+    /// # Errors
+    /// When the database cannot be read, or has not so many records.
+    pub fn root(&self, size: u64) -> Result<Hash, ReadError> {
+        Ok(tree::root(&Stored(&self.conn), size)?)
+    }
+
+    /// The hashes `first..first + count` of a level of the tree's tiles.
+    pub(crate) fn hashes(
+        &self,
+        level: u32,
+        first: u64,
+        count: u64,
+    ) -> Result<Vec<Hash>, ReadError> {
+        Ok(Stored(&self.conn).range(level, first, count)?)
+    }
+
+    /// The run of records whose bodies this rule lets go; `None` when none has to.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn too_old(&self, retention: Retention) -> Result<Option<(u64, u64)>, ReadError> {
+        Ok(erase::too_old(&self.conn, retention)?)
+    }
+}
+
+impl From<StoreError> for ReadError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Sqlite(error) => error.into(),
+            other => Self::Damaged(other.to_string()),
+        }
+    }
+}
+
+/// What a proof says of its record: every commitment, and what opens those that are shown.
+fn extra(record: &Record, show: &[String]) -> Result<Extra, ReadError> {
+    let seq = record.seq();
+    let damaged = |detail: String| ReadError::Record {
+        record: seq,
+        detail,
+    };
+    let fields = encoding::shown(record.json.as_bytes()).map_err(|e| damaged(e.to_string()))?;
+    if let Some(name) = show
+        .iter()
+        .find(|name| !fields.iter().any(|(field, ..)| field == *name))
+    {
+        let has: Vec<&str> = fields.iter().map(|(name, ..)| name.as_str()).collect();
+        return Err(ReadError::NoField {
+            record: seq,
+            name: name.clone(),
+            has: has.join(", "),
+        });
+    }
+    let raw = |text: String| RawValue::from_string(text).map_err(|e| damaged(e.to_string()));
+    let mut shown = std::collections::BTreeMap::new();
+    for (name, salt, value) in fields {
+        if show.is_empty() || show.contains(&name) {
+            let salt = SaltOwned(SaltText(salt));
+            let value = raw(value)?;
+            shown.insert(name, Opening { salt, value });
+        }
+    }
+    let committed = record.decoded.committed.iter();
+    let leaf = String::from_utf8_lossy(&record.decoded.entry).into_owned();
+    Ok(Extra {
+        commitments: committed
+            .map(|field| (field.name.clone(), Digest(field.commitment)))
+            .collect(),
+        leaf: raw(leaf)?,
+        shown,
+    })
 }
 
 fn collect(mut rows: rusqlite::Rows<'_>) -> Result<Vec<Record>, ReadError> {
@@ -246,7 +449,7 @@ fn record(row: &Row<'_>) -> Result<Record, ReadError> {
         record: seq,
         detail,
     };
-    let bytes = row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?;
+    let bytes = row.get_ref(3)?.as_blob().map_err(rusqlite::Error::from)?;
     if bytes.len() > MAX_RECORD_BYTES {
         return Err(damaged("it is too long".to_owned()));
     }
@@ -255,9 +458,12 @@ fn record(row: &Row<'_>) -> Result<Record, ReadError> {
     if decoded.place.seq != seq || decoded.data.call_id() != call_id {
         return Err(damaged("it stands in another's place".to_owned()));
     }
+    let hash = row.get(2)?;
+    if decoded.leaf() != hash {
+        return Err(damaged("it does not match its leaf".to_owned()));
+    }
     // Decoded JSON is UTF-8.
     let json = String::from_utf8_lossy(bytes).into_owned();
-    let hash = row.get(3)?;
     Ok(Record {
         decoded,
         json,

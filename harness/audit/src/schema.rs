@@ -17,7 +17,10 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 pub(crate) const APPLICATION_ID: i64 = 0x4c5a_5254;
 
 /// Version of the tables below.
-pub(crate) const SCHEMA_VERSION: i64 = 1;
+pub(crate) const SCHEMA_VERSION: i64 = 3;
+
+/// Version of the tables that kept formats 1 and 2, which this program does not read.
+const EARLIER_VERSION: i64 = 1;
 
 /// How long one writer waits for another's commit. A commit takes
 /// milliseconds; whoever waits ten seconds stands behind a stopped process.
@@ -27,33 +30,45 @@ const BUSY_WAIT: Duration = Duration::from_secs(10);
 const CACHED_STATEMENTS: usize = 32;
 
 /// Name, and the statement that makes it, in the order of the names.
-const SCHEMA: [(&str, &str); 6] = [
+const SCHEMA: [(&str, &str); 8] = [
     (
         "bodies",
-        "CREATE TABLE bodies(id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, bytes BLOB NOT NULL) STRICT",
+        "CREATE TABLE bodies(id INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT",
+    ),
+    (
+        "checkpoints",
+        "CREATE TABLE checkpoints(size INTEGER PRIMARY KEY, note TEXT NOT NULL) STRICT",
+    ),
+    (
+        "erasures",
+        "CREATE TABLE erasures(seq INTEGER PRIMARY KEY) STRICT",
     ),
     (
         "head",
-        "CREATE TABLE head(id INTEGER PRIMARY KEY CHECK (id = 1), count INTEGER NOT NULL, hash BLOB NOT NULL) STRICT",
+        "CREATE TABLE head(id INTEGER PRIMARY KEY CHECK (id = 1), count INTEGER NOT NULL, edge BLOB NOT NULL) STRICT",
+    ),
+    (
+        "nodes",
+        "CREATE TABLE nodes(level INTEGER NOT NULL, n INTEGER NOT NULL, hash BLOB NOT NULL, PRIMARY KEY (level, n)) STRICT, WITHOUT ROWID",
     ),
     (
         "open_calls",
         "CREATE TABLE open_calls(seq INTEGER PRIMARY KEY, call_id BLOB NOT NULL, instance BLOB NOT NULL) STRICT",
     ),
+    // The leaf stands before the record, so that reading it does not go through long records.
     (
         "records",
-        "CREATE TABLE records(seq INTEGER PRIMARY KEY, call_id BLOB, record BLOB NOT NULL, hash BLOB NOT NULL) STRICT",
+        "CREATE TABLE records(seq INTEGER PRIMARY KEY, call_id BLOB, leaf BLOB NOT NULL, record BLOB NOT NULL) STRICT",
     ),
     (
         "records_by_call",
         "CREATE INDEX records_by_call ON records(call_id) WHERE call_id IS NOT NULL",
     ),
-    ("sqlite_autoindex_bodies_1", ""),
 ];
 
 const _: () = {
     assert!(
-        SCHEMA_VERSION == 1 && APPLICATION_ID == 0x4c5a_5254 && SCHEMA.len() == 6,
+        SCHEMA_VERSION == 3 && APPLICATION_ID == 0x4c5a_5254 && SCHEMA.len() == 8,
         "the tables are pinned: read docs/LEDGER.md, `Changing the format`, before changing them"
     );
 };
@@ -65,6 +80,8 @@ pub(crate) enum Format {
     Empty,
     /// A ledger of this version.
     Ours,
+    /// A ledger of an earlier version.
+    Earlier,
     /// A ledger of a later version.
     Later(i64),
     /// Something else.
@@ -95,6 +112,8 @@ pub(crate) fn open_write(path: &Path) -> rusqlite::Result<Connection> {
     }
     conn.pragma_update(None, "synchronous", "full")?;
     conn.pragma_update(None, "foreign_keys", false)?;
+    // What is erased is overwritten, wherever it lay.
+    conn.pragma_update(None, "secure_delete", true)?;
     conn.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
     Ok(conn)
 }
@@ -117,6 +136,7 @@ pub(crate) fn format(conn: &Connection) -> rusqlite::Result<Format> {
     Ok(match (application, version) {
         (0, 0) if tables == 0 => Format::Empty,
         (APPLICATION_ID, SCHEMA_VERSION) if is_schema(conn)? => Format::Ours,
+        (APPLICATION_ID, EARLIER_VERSION) => Format::Earlier,
         (APPLICATION_ID, later) if later > SCHEMA_VERSION => Format::Later(later),
         (_, _) => Format::Foreign,
     })

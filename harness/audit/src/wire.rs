@@ -12,6 +12,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::commit::Salt;
+
 /// What a record is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -26,6 +28,8 @@ pub enum Kind {
     Outcome,
     /// Something else worth remembering, under a topic.
     Note,
+    /// Fields or bodies of earlier records were erased.
+    Erasure,
 }
 
 impl Kind {
@@ -36,6 +40,7 @@ impl Kind {
         Self::Decision,
         Self::Outcome,
         Self::Note,
+        Self::Erasure,
     ]
     .len();
 
@@ -48,6 +53,7 @@ impl Kind {
             Self::Decision => "decision",
             Self::Outcome => "outcome",
             Self::Note => "note",
+            Self::Erasure => "erasure",
         }
     }
 }
@@ -64,6 +70,30 @@ pub enum Verdict {
     Deny,
 }
 
+/// A field that can be erased from its record.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Field<T> {
+    /// It is there.
+    Kept(T),
+    /// It was erased; its commitment stays in the record, and an erasure says so.
+    #[default]
+    Erased,
+}
+
+impl<T> Field<T> {
+    /// The value, unless it was erased.
+    pub fn kept(&self) -> Option<&T> {
+        match self {
+            Self::Kept(value) => Some(value),
+            Self::Erased => None,
+        }
+    }
+
+    fn is_erased(&self) -> bool {
+        self.kept().is_none()
+    }
+}
+
 /// The data of a record, by its kind.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Data {
@@ -77,12 +107,16 @@ pub enum Data {
     Outcome(Outcome),
     /// See [`Note`].
     Note(Note),
+    /// See [`Erasure`].
+    Erasure(Erasure),
 }
 
 /// A writer opened the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Start {
+    /// The public key that its checkpoints verify with.
+    pub key: String,
     /// Process id of the writer, as its own namespace counts.
     pub pid: u32,
     /// Version of the program that writes.
@@ -99,28 +133,31 @@ pub struct Stop {}
 #[serde(deny_unknown_fields)]
 pub struct Decision {
     /// The call's arguments (canonical JSON), kept as a body.
-    pub arguments: BodyRef,
+    #[serde(default, skip_serializing_if = "Field::is_erased")]
+    pub arguments: Field<BodyRef>,
     /// The call.
     pub call_id: Id,
     /// The limits in force for the call.
     pub limits: Json,
     /// SHA-256 of the policy that decided.
     pub policy_digest: Digest,
-    /// Which policy of the daemon's life it was, from 1. Records of format 1 do not say.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub policy_generation: Option<u64>,
+    /// Which policy of the daemon's life it was, from 1.
+    pub policy_generation: u64,
     /// Who asked.
-    pub principal: String,
+    #[serde(default, skip_serializing_if = "Field::is_erased")]
+    pub principal: Field<String>,
     /// The profile it runs in, when it runs.
     pub profile: Option<String>,
     /// Why, in the policy's words.
-    pub reason: String,
+    #[serde(default, skip_serializing_if = "Field::is_erased")]
+    pub reason: Field<String>,
     /// The rules that matched.
     pub rules: Vec<String>,
     /// The runtime it runs on, when it runs.
     pub runtime: Option<String>,
     /// The session it belongs to.
-    pub session: Option<String>,
+    #[serde(default, skip_serializing_if = "Field::is_erased")]
+    pub session: Field<Option<String>>,
     /// The tool that was called.
     pub tool: String,
     /// What was decided.
@@ -136,21 +173,44 @@ pub struct Outcome {
     /// The number of the decision that allowed it.
     pub decision_seq: u64,
     /// What the engine, the kernel or the launch said of an ending that is not the guest's own.
-    pub detail: Option<String>,
+    #[serde(default, skip_serializing_if = "Field::is_erased")]
+    pub detail: Field<Option<String>>,
     /// How it ended; [`crate::INTERRUPTED`] when its writer died before it could say.
     pub ending: String,
     /// The guest's exit code, if it got that far.
     pub exit_code: Option<i32>,
     /// The files that were collected, each kept as a body.
-    pub files: Vec<FileRef>,
+    #[serde(default, skip_serializing_if = "Field::is_erased")]
+    pub files: Field<Vec<FileRef>>,
     /// What was in force while it ran.
     pub receipt: Json,
+    /// What makes the call repeatable, where it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeat: Option<Repeat>,
     /// Standard error; null when the call was interrupted.
-    pub stderr: Option<StreamRef>,
+    #[serde(default, skip_serializing_if = "Field::is_erased")]
+    pub stderr: Field<Option<StreamRef>>,
     /// Standard output; null when the call was interrupted.
-    pub stdout: Option<StreamRef>,
+    #[serde(default, skip_serializing_if = "Field::is_erased")]
+    pub stdout: Field<Option<StreamRef>>,
     /// What it used.
     pub usage: Json,
+}
+
+/// What makes a call repeatable: with the same of each, a guest gives the same bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Repeat {
+    /// Where the guest's clock began, in microseconds since 1970; null when it was the host's.
+    pub clock_start_us: Option<u64>,
+    /// The seed of the guest's randomness; null when it was the host's.
+    pub entropy_seed: Option<Digest>,
+    /// SHA-256 of everything that the guest was given.
+    pub inputs_digest: Digest,
+    /// Whether clock and randomness were fixed: `deterministic` or `host`.
+    pub mode: String,
+    /// SHA-256 of the module that ran.
+    pub module_digest: Digest,
 }
 
 /// Something else worth remembering.
@@ -158,9 +218,72 @@ pub struct Outcome {
 #[serde(deny_unknown_fields)]
 pub struct Note {
     /// What is noted.
-    pub detail: Json,
+    #[serde(default, skip_serializing_if = "Field::is_erased")]
+    pub detail: Field<Json>,
     /// A short name to search by.
     pub topic: String,
+}
+
+/// Fields or bodies of earlier records were erased.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Erasure {
+    /// Who wanted it, or which rule of retention.
+    pub by: String,
+    /// What was erased.
+    pub items: Vec<Erased>,
+    /// Why, in the words of who wanted it.
+    pub reason: String,
+}
+
+/// What was erased from a run of records.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Erased {
+    /// Names of bodies; one that is `*` means all.
+    pub bodies: Vec<String>,
+    /// Names of fields.
+    pub fields: Vec<String>,
+    /// The first record.
+    pub first: u64,
+    /// The last record.
+    pub last: u64,
+}
+
+impl Erased {
+    /// Whether it covers this body of this record.
+    #[must_use]
+    pub fn has_body(&self, seq: u64, name: &str) -> bool {
+        self.has(seq) && self.bodies.iter().any(|body| body == "*" || body == name)
+    }
+
+    /// Whether it covers this field of this record.
+    #[must_use]
+    pub fn has_field(&self, seq: u64, name: &str) -> bool {
+        self.has(seq) && self.fields.iter().any(|field| field == name)
+    }
+
+    fn has(&self, seq: u64) -> bool {
+        (self.first..=self.last).contains(&seq)
+    }
+}
+
+/// A body with its name and its place in its record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// `arguments`, `stdout`, `stderr`, or `files/N` from 0.
+    pub name: String,
+    /// Its place among the bodies of its record.
+    pub slot: u64,
+    /// Its length and digest.
+    pub body: BodyRef,
+}
+
+impl Named {
+    fn new(name: impl Into<String>, slot: u64, body: BodyRef) -> Self {
+        let name = name.into();
+        Self { name, slot, body }
+    }
 }
 
 /// A body: its length and its name.
@@ -207,6 +330,7 @@ impl Data {
             Self::Decision(_) => Kind::Decision,
             Self::Outcome(_) => Kind::Outcome,
             Self::Note(_) => Kind::Note,
+            Self::Erasure(_) => Kind::Erasure,
         }
     }
 
@@ -216,17 +340,51 @@ impl Data {
         match self {
             Self::Decision(decision) => Some(decision.call_id.0),
             Self::Outcome(outcome) => Some(outcome.call_id.0),
-            Self::Start(_) | Self::Stop(_) | Self::Note(_) => None,
+            Self::Start(_) | Self::Stop(_) | Self::Note(_) | Self::Erasure(_) => None,
         }
     }
 
     /// The bodies it names, in the order in which they are stored.
     #[must_use]
-    pub fn bodies(&self) -> Vec<BodyRef> {
+    pub fn bodies(&self) -> Vec<Named> {
         match self {
-            Self::Decision(decision) => vec![decision.arguments],
+            Self::Decision(decision) => decision
+                .arguments
+                .kept()
+                .map(|body| vec![Named::new("arguments", 0, *body)])
+                .unwrap_or_default(),
             Self::Outcome(outcome) => outcome.bodies(),
-            Self::Start(_) | Self::Stop(_) | Self::Note(_) => Vec::new(),
+            Self::Start(_) | Self::Stop(_) | Self::Note(_) | Self::Erasure(_) => Vec::new(),
+        }
+    }
+
+    /// The fields that were erased, in order. The others of a record can hold nothing of a
+    /// caller's: they are numbers, digests and our own words.
+    #[must_use]
+    pub fn erased(&self) -> Vec<&'static str> {
+        self.erasable()
+            .into_iter()
+            .filter_map(|(name, is_erased)| is_erased.then_some(name))
+            .collect()
+    }
+
+    /// The fields that can be erased, in order, and whether they are.
+    pub(crate) fn erasable(&self) -> Vec<(&'static str, bool)> {
+        match self {
+            Self::Decision(decision) => vec![
+                ("arguments", decision.arguments.is_erased()),
+                ("principal", decision.principal.is_erased()),
+                ("reason", decision.reason.is_erased()),
+                ("session", decision.session.is_erased()),
+            ],
+            Self::Outcome(outcome) => vec![
+                ("detail", outcome.detail.is_erased()),
+                ("files", outcome.files.is_erased()),
+                ("stderr", outcome.stderr.is_erased()),
+                ("stdout", outcome.stdout.is_erased()),
+            ],
+            Self::Note(note) => vec![("detail", note.detail.is_erased())],
+            Self::Start(_) | Self::Stop(_) | Self::Erasure(_) => Vec::new(),
         }
     }
 
@@ -238,6 +396,7 @@ impl Data {
             Self::Decision(decision) => serde_json::to_string(decision),
             Self::Outcome(outcome) => serde_json::to_string(outcome),
             Self::Note(note) => serde_json::to_string(note),
+            Self::Erasure(erasure) => serde_json::to_string(erasure),
         }
     }
 
@@ -254,22 +413,42 @@ impl Data {
             Kind::Decision => Self::Decision(serde_json::from_str(text)?),
             Kind::Outcome => Self::Outcome(serde_json::from_str(text)?),
             Kind::Note => Self::Note(serde_json::from_str(text)?),
+            Kind::Erasure => Self::Erasure(serde_json::from_str(text)?),
         })
     }
 }
 
 impl Outcome {
-    fn bodies(&self) -> Vec<BodyRef> {
-        let streams = [self.stdout, self.stderr].into_iter().flatten();
-        let streams = streams.map(|stream| BodyRef {
-            bytes: stream.bytes,
-            digest: stream.digest,
+    /// Standard output is body 0, standard error 1, files from 2: a place stays when others go.
+    fn bodies(&self) -> Vec<Named> {
+        let streams = [("stdout", &self.stdout), ("stderr", &self.stderr)];
+        let streams = (0..).zip(streams).filter_map(|(slot, (name, stream))| {
+            let stream = stream.kept()?.as_ref()?;
+            Some(Named::new(name, slot, stream.body()))
         });
-        let files = self.files.iter().map(|file| BodyRef {
-            bytes: file.bytes,
-            digest: file.digest,
-        });
+        let files = self.files.kept().into_iter().flatten();
+        let files = (0..)
+            .zip(files)
+            .map(|(at, file): (u64, _)| Named::new(format!("files/{at}"), at + 2, file.body()));
         streams.chain(files).collect()
+    }
+}
+
+impl StreamRef {
+    fn body(&self) -> BodyRef {
+        BodyRef {
+            bytes: self.bytes,
+            digest: self.digest,
+        }
+    }
+}
+
+impl FileRef {
+    fn body(&self) -> BodyRef {
+        BodyRef {
+            bytes: self.bytes,
+            digest: self.digest,
+        }
     }
 }
 
@@ -295,6 +474,22 @@ impl fmt::Display for Id {
 impl fmt::Display for Digest {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(out, "{byte:02x}"))
+    }
+}
+
+impl<T: Serialize> Serialize for Field<T> {
+    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Kept(value) => value.serialize(out),
+            // Left out by whoever holds it.
+            Self::Erased => Err(serde::ser::Error::custom("an erased field has no value")),
+        }
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Field<T> {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        T::deserialize(input).map(Self::Kept)
     }
 }
 
@@ -367,17 +562,42 @@ fn hex_value(digit: u8) -> Option<u8> {
     }
 }
 
-/// Reads 64 lower-case hexadecimal digits.
-pub(crate) fn unhex(text: &str) -> Option<[u8; 32]> {
-    if text.len() != 64 {
+/// Reads lower-case hexadecimal digits, two for each byte.
+pub(crate) fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    if text.len() != 2 * N {
         return None;
     }
-    let mut bytes = [0; 32];
+    let mut bytes = [0; N];
     for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
         let &[high, low] = pair else { return None };
         *byte = hex_value(high)? << 4 | hex_value(low)?;
     }
     Some(bytes)
+}
+
+/// The salt of a field or of all fields of a record, written as 32 hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SaltText(pub(crate) Salt);
+
+impl fmt::Display for SaltText {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(out, "{byte:02x}"))
+    }
+}
+
+impl Serialize for SaltText {
+    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        out.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for SaltText {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        let text = <&str>::deserialize(input)?;
+        unhex(text)
+            .map(Self)
+            .ok_or_else(|| serde::de::Error::custom("not 32 lower-case hexadecimal digits"))
+    }
 }
 
 impl Serialize for Json {

@@ -1,21 +1,36 @@
 //! The one thread that writes: it takes what waits and commits it together.
 //!
+//! ```text
+//!  entries ─► gather ─► one transaction ─► mark ─► answers
+//!                            │ fails
+//!                            ▼
+//!                          sealed ── every RETRY: is the cause gone? ──► recovered
+//! ```
+//!
 //! Whoever hands in an entry gets its answer exactly once, in every case: after
 //! the commit, after a refusal, after a failure, or when the writer ends. After
-//! the first failure nothing is written any more; everything that waits, and
-//! everything that comes, is answered with the reason.
+//! the first failure nothing is written any more, and everything is answered
+//! with the reason, until the cause is gone ([`crate::recover`]).
 
+use std::collections::HashSet;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::Receiver;
-use std::sync::{Arc, OnceLock};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
+use serde_json::{Value, json};
 
-use crate::entry::{AppendError, DecisionReceipt, OutcomeReceipt, Refusal, Written};
+use crate::clock::Clock;
+use crate::entry::{AppendError, DecisionReceipt, NoteEntry, OutcomeReceipt, Refusal, Written};
+use crate::erase::{self, Wiped, Wish};
 use crate::instance::Instance;
+use crate::key::Signer;
 use crate::mark::{Mark, MarkFile};
 use crate::place::Files;
 use crate::prepare::{self, Call, Prepared};
+use crate::recover::{self, RETRY};
 use crate::store::{Batch, StoreError};
 use crate::wire::{Data, Stop, Verdict};
 
@@ -25,13 +40,66 @@ const MAX_GROUP: usize = 256;
 /// Bytes in one commit, so that a few large outcomes do not hold many small decisions up.
 const MAX_GROUP_BYTES: usize = 32 * 1024 * 1024;
 
+/// How often the ledger speaks for itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rhythm {
+    /// Records after which the tree is signed.
+    pub checkpoint_records: u64,
+    /// Time after which it is signed, when there are new records.
+    pub checkpoint_wall: Duration,
+    /// Silence after which a record says that the writer lives.
+    pub heartbeat_wall: Duration,
+}
+
+impl Default for Rhythm {
+    /// A signature costs as much as hashing a record, so many are no burden; what is not yet
+    /// signed is what somebody who steals the file could change unseen.
+    fn default() -> Self {
+        Self {
+            checkpoint_records: 1024,
+            checkpoint_wall: Duration::from_secs(10),
+            heartbeat_wall: Duration::from_mins(5),
+        }
+    }
+}
+
+/// Why nothing is written.
+#[derive(Debug, Clone)]
+pub(crate) struct Seal {
+    pub(crate) reason: String,
+    /// Whether the cause can go by itself; otherwise somebody has to look and open again.
+    pub(crate) may_recover: bool,
+}
+
 /// What the handles and the writer share.
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
-    /// Why the ledger is sealed, once it is.
-    pub(crate) sealed: OnceLock<String>,
+    /// Why the ledger is sealed, while it is.
+    sealed: RwLock<Option<Seal>>,
     /// Entries that were handed in and not yet answered.
     pub(crate) waiting: AtomicUsize,
+}
+
+impl Shared {
+    /// Why the ledger is sealed, while it is.
+    pub(crate) fn sealed(&self) -> Option<Seal> {
+        let sealed = self.sealed.read().unwrap_or_else(PoisonError::into_inner);
+        sealed.clone()
+    }
+
+    /// Seals it; the first reason stays, and one that lasts outweighs one that may pass.
+    pub(crate) fn seal(&self, seal: Seal) {
+        let mut sealed = self.sealed.write().unwrap_or_else(PoisonError::into_inner);
+        match &*sealed {
+            Some(before) if !before.may_recover || seal.may_recover => {}
+            Some(_) | None => *sealed = Some(seal),
+        }
+    }
+
+    pub(crate) fn unseal(&self) {
+        let mut sealed = self.sealed.write().unwrap_or_else(PoisonError::into_inner);
+        *sealed = None;
+    }
 }
 
 /// What a caller wants to be told with.
@@ -93,23 +161,78 @@ impl Waiter {
 /// What the handles send.
 pub(crate) enum Message {
     Append(Box<Prepared>, Waiter),
+    Erase(Wish, Done<Wiped>),
     Close,
 }
 
 /// The thread's state.
 pub(crate) struct Writer {
     pub(crate) conn: Connection,
+    /// Absolute, since the process may change its directory.
+    pub(crate) path: PathBuf,
     pub(crate) files: Files,
     pub(crate) instance: Instance,
     pub(crate) mark: MarkFile,
     pub(crate) reached: Mark,
+    pub(crate) signer: Box<dyn Signer>,
+    pub(crate) rhythm: Rhythm,
+    pub(crate) clock: Clock,
     pub(crate) shared: Arc<Shared>,
+    /// Calls that nobody can end any more, since a failing disk did not take their records.
+    pub(crate) lost: HashSet<[u8; 16]>,
+    pub(crate) beat: Beat,
 }
 
-/// Entries for one commit, and whether the ledger is to be closed after it.
+/// When what was done last.
+#[derive(Debug)]
+pub(crate) struct Beat {
+    /// Records at the last checkpoint.
+    pub(crate) signed: u64,
+    pub(crate) signed_at: Instant,
+    pub(crate) written_at: Instant,
+    pub(crate) tried_at: Instant,
+}
+
+impl Beat {
+    pub(crate) fn now(signed: u64) -> Self {
+        let now = Instant::now();
+        Self {
+            signed,
+            signed_at: now,
+            written_at: now,
+            tried_at: now,
+        }
+    }
+
+    fn wrote(&mut self, signed: Option<u64>) {
+        self.written_at = Instant::now();
+        if let Some(signed) = signed {
+            self.signed = signed;
+            self.signed_at = self.written_at;
+        }
+    }
+
+    /// Whether a ledger of so many records is to be signed.
+    fn is_due(&self, rhythm: Rhythm, count: u64) -> bool {
+        let new = count.saturating_sub(self.signed);
+        let waited = self.signed_at.elapsed() >= rhythm.checkpoint_wall;
+        new >= rhythm.checkpoint_records || (new > 0 && waited)
+    }
+}
+
+type Entries = Vec<(Box<Prepared>, Waiter)>;
+
+/// What was gathered for one commit, and what follows it.
 struct Group {
-    entries: Vec<(Box<Prepared>, Waiter)>,
-    last: bool,
+    entries: Entries,
+    then: Then,
+}
+
+/// What comes after a group.
+enum Then {
+    GoOn,
+    Erase(Wish, Done<Wiped>),
+    Close,
 }
 
 impl Writer {
@@ -117,28 +240,75 @@ impl Writer {
     pub(crate) fn run(mut self, inbox: &Receiver<Message>) {
         // Should a caller's answer panic, later callers must not wait for us.
         let _guard = SealWhenPanicking(Arc::clone(&self.shared));
-        while let Some(group) = gather(inbox) {
-            let last = group.last;
+        while let Some(group) = gather(inbox, self.patience()) {
+            self.tick();
             self.settle(group.entries);
-            if last {
-                break;
+            match group.then {
+                Then::GoOn => {}
+                Then::Erase(wish, done) => self.erase(&wish, done),
+                Then::Close => break,
             }
         }
         self.stop();
     }
 
-    fn settle(&mut self, entries: Vec<(Box<Prepared>, Waiter)>) {
+    /// How long it may wait for somebody before it has something to do by itself.
+    fn patience(&self) -> Duration {
+        if self.shared.sealed().is_some() {
+            return RETRY;
+        }
+        let beat = self
+            .rhythm
+            .heartbeat_wall
+            .saturating_sub(self.beat.written_at.elapsed());
+        match self.beat.signed < self.reached.count {
+            true => beat.min(
+                self.rhythm
+                    .checkpoint_wall
+                    .saturating_sub(self.beat.signed_at.elapsed()),
+            ),
+            false => beat,
+        }
+    }
+
+    /// What the ledger does by itself: recover, note a clock that jumped, sign, and show that it lives.
+    fn tick(&mut self) {
+        if let Some(seal) = self.shared.sealed() {
+            recover::attempt(self, &seal);
+            return;
+        }
+        if let Some(jump) = self.clock.jump() {
+            self.note("clock", jump.detail());
+        }
+        if self.beat.written_at.elapsed() >= self.rhythm.heartbeat_wall {
+            self.note("heartbeat", json!({ "records": self.reached.count }));
+        } else if self.beat.is_due(self.rhythm, self.reached.count) {
+            self.write(Vec::new());
+        }
+    }
+
+    /// A record of the ledger's own.
+    fn note(&mut self, topic: &str, detail: Value) {
+        let topic = topic.to_owned();
+        // Ours are small and have no floats.
+        if let Ok(entry) = prepare::note(NoteEntry { topic, detail }) {
+            let done = Done::new(|_: Result<u64, AppendError>| ());
+            self.write(vec![(Box::new(entry), Waiter::Note(done))]);
+        }
+    }
+
+    fn settle(&mut self, entries: Entries) {
         let count = entries.len();
-        if let Some(reason) = self.shared.sealed.get() {
-            let reason = reason.clone();
-            fail(entries, &AppendError::Sealed { reason });
+        if let Some(seal) = self.shared.sealed() {
+            let reason = seal.reason;
+            self.fail(entries, &AppendError::Sealed { reason });
         } else if !entries.is_empty() {
             self.write(entries);
         }
         self.shared.waiting.fetch_sub(count, Ordering::Relaxed);
     }
 
-    fn write(&mut self, entries: Vec<(Box<Prepared>, Waiter)>) {
+    fn write(&mut self, entries: Entries) {
         match self.commit(&entries) {
             Ok(results) => {
                 self.set_mark();
@@ -151,67 +321,132 @@ impl Writer {
             }
             Err(error) => {
                 let reason = error.to_string();
-                self.seal(reason.clone());
-                fail(entries, &AppendError::Failed { reason });
+                let may_recover = recover::may_pass(&error);
+                self.seal(reason.clone(), may_recover);
+                self.fail(entries, &AppendError::Failed { reason });
             }
         }
     }
 
-    fn commit(
+    fn commit(&mut self, entries: &Entries) -> Result<Vec<Result<Written, Refusal>>, StoreError> {
+        self.transact(Sign::WhenDue, |batch| {
+            let mut results = Vec::with_capacity(entries.len());
+            for (entry, _) in entries {
+                results.push(batch.add(entry)?);
+            }
+            Ok(results)
+        })
+    }
+
+    /// One transaction on a ledger that is not behind what was acknowledged, and is still the
+    /// file that others read.
+    fn transact<R>(
         &mut self,
-        entries: &[(Box<Prepared>, Waiter)],
-    ) -> Result<Vec<Result<Written, Refusal>>, StoreError> {
+        sign: Sign,
+        act: impl FnOnce(&mut Batch<'_>) -> Result<R, StoreError>,
+    ) -> Result<R, StoreError> {
         let mut batch = Batch::begin(&mut self.conn, self.instance.id())?;
-        if batch.head().count < self.reached.count {
-            let (from, to) = (self.reached.count, batch.head().count);
+        if batch.count() < self.reached.count {
+            let (from, to) = (self.reached.count, batch.count());
             return Err(StoreError::WentBack { from, to });
         }
-        let mut results = Vec::with_capacity(entries.len());
-        for (entry, _) in entries {
-            results.push(batch.add(entry)?);
+        let result = act(&mut batch)?;
+        let signs = match sign {
+            Sign::Now => true,
+            Sign::WhenDue => self.beat.is_due(self.rhythm, batch.count()),
+        };
+        if signs {
+            batch.add_checkpoint(&*self.signer)?;
         }
         self.reached = batch.commit()?;
+        self.beat.wrote(signs.then_some(self.reached.count));
         match self.files.changed() {
             Some(path) => Err(StoreError::Replaced(path.display().to_string())),
-            None => Ok(results),
+            None => Ok(result),
         }
     }
 
     /// What was committed is durable whether or not the mark can be set, and is
     /// acknowledged; but without its mark the ledger goes no further.
-    fn set_mark(&self) {
+    pub(crate) fn set_mark(&self) {
         if let Err(error) = self.mark.set(self.reached) {
-            self.seal(format!(
-                "the mark beside the ledger could not be set: {error}"
-            ));
+            let reason = format!("the mark beside the ledger could not be set: {error}");
+            self.seal(reason, true);
         }
     }
 
-    fn seal(&self, reason: String) {
-        // The first reason stays.
-        drop(self.shared.sealed.set(reason));
+    fn seal(&self, reason: String, may_recover: bool) {
+        self.shared.seal(Seal {
+            reason,
+            may_recover,
+        });
     }
 
-    /// Says goodbye in the ledger, if it still takes anything.
+    /// Their calls cannot be ended by anybody else, should their records be there after all.
+    fn fail(&mut self, entries: Entries, error: &AppendError) {
+        for (entry, waiter) in entries {
+            match entry.call {
+                Call::Decided(call_id, Verdict::Allow) | Call::Ended { call_id, .. } => {
+                    self.lost.insert(call_id);
+                }
+                Call::None | Call::Decided(_, Verdict::Hold | Verdict::Deny) => {}
+            }
+            waiter.failed(error.clone());
+        }
+    }
+
+    fn erase(&mut self, wish: &Wish, done: Done<Wiped>) {
+        if let Some(seal) = self.shared.sealed() {
+            let reason = seal.reason;
+            return done.answer(Err(AppendError::Sealed { reason }));
+        }
+        match self.transact(Sign::Now, |batch| erase::apply(batch, wish)) {
+            Ok(Ok(written)) => {
+                self.set_mark();
+                done.answer(Ok(erase::wipe(&self.conn, written.seq)));
+            }
+            Ok(Err(refusal)) => done.answer(Err(AppendError::Refused(refusal))),
+            Err(error) => {
+                let reason = error.to_string();
+                self.seal(reason.clone(), recover::may_pass(&error));
+                done.answer(Err(AppendError::Failed { reason }));
+            }
+        }
+    }
+
+    /// Says goodbye in the ledger and signs it, if it still takes anything.
     fn stop(&mut self) {
-        if self.shared.sealed.get().is_some() {
+        if self.shared.sealed().is_some() {
             return;
         }
         let stop = prepare::encode(&Data::Stop(Stop {}), Vec::new(), Call::None);
-        if let Ok(entry) = stop {
-            let done = Done::new(|_: Result<u64, AppendError>| ());
-            self.write(vec![(Box::new(entry), Waiter::Note(done))]);
+        let Ok(entry) = stop else { return };
+        match self.transact(Sign::Now, |batch| batch.add(&entry)) {
+            Ok(_) => self.set_mark(),
+            Err(error) => self.seal(error.to_string(), false),
         }
     }
 }
 
-/// Waits for one entry and takes what else is there.
-fn gather(inbox: &Receiver<Message>) -> Option<Group> {
+/// Whether a transaction ends with a checkpoint.
+#[derive(Debug, Clone, Copy)]
+enum Sign {
+    Now,
+    WhenDue,
+}
+
+/// Waits for one entry, as long as `patience` lasts, and takes what else is there. An empty group
+/// means that nobody came; none, that nobody will.
+fn gather(inbox: &Receiver<Message>, patience: Duration) -> Option<Group> {
     let mut group = Group {
         entries: Vec::new(),
-        last: false,
+        then: Then::GoOn,
     };
-    let mut next = inbox.recv().ok();
+    let mut next = match inbox.recv_timeout(patience) {
+        Ok(message) => Some(message),
+        Err(RecvTimeoutError::Timeout) => return Some(group),
+        Err(RecvTimeoutError::Disconnected) => return None,
+    };
     let mut weight = 0;
     while let Some(message) = next {
         match message {
@@ -219,21 +454,22 @@ fn gather(inbox: &Receiver<Message>) -> Option<Group> {
                 weight += entry.weight();
                 group.entries.push((entry, waiter));
             }
-            Message::Close => group.last = true,
+            Message::Erase(wish, done) => {
+                group.then = Then::Erase(wish, done);
+                break;
+            }
+            Message::Close => {
+                group.then = Then::Close;
+                break;
+            }
         }
-        if group.last || group.entries.len() >= MAX_GROUP || weight >= MAX_GROUP_BYTES {
-            return Some(group);
+        if group.entries.len() >= MAX_GROUP || weight >= MAX_GROUP_BYTES {
+            break;
         }
         // Gone for good is seen again at the next wait.
         next = inbox.try_recv().ok();
     }
-    (!group.entries.is_empty()).then_some(group)
-}
-
-fn fail(entries: Vec<(Box<Prepared>, Waiter)>, error: &AppendError) {
-    for (_, waiter) in entries {
-        waiter.failed(error.clone());
-    }
+    Some(group)
 }
 
 struct SealWhenPanicking(Arc<Shared>);
@@ -241,8 +477,10 @@ struct SealWhenPanicking(Arc<Shared>);
 impl Drop for SealWhenPanicking {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let reason = "the writer was stopped by a panic in an answer".to_owned();
-            drop(self.0.sealed.set(reason));
+            self.0.seal(Seal {
+                reason: "the writer was stopped by a panic in an answer".to_owned(),
+                may_recover: false,
+            });
         }
     }
 }

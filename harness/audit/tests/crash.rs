@@ -13,8 +13,16 @@ use std::time::Duration;
 use audit::{Data, INTERRUPTED, Ledger, Reader, verify};
 use common::{Dice, acknowledged, assert_there, beside, call_id, child, decision, outcome};
 
-/// Rounds of `kill -9`; enough to strike every phase of a commit many times.
+/// Rounds of `kill -9`; enough to strike every phase of a commit many times. `LEDGER_ROUNDS` asks
+/// for more.
 const ROUNDS: u64 = 40;
+
+fn rounds() -> u64 {
+    let asked = std::env::var("LEDGER_ROUNDS").ok();
+    asked
+        .and_then(|rounds| rounds.parse().ok())
+        .unwrap_or(ROUNDS)
+}
 
 /// Child: appends from four threads until it is killed.
 #[test]
@@ -82,7 +90,7 @@ fn a_killed_writer_loses_nothing_that_it_acknowledged() {
     let path = directory.path().join("ledger.db");
     let mut dice = Dice(0x5eed_1e55_0bad_cafe);
     let mut all = Vec::new();
-    for round in 0..ROUNDS {
+    for round in 0..rounds() {
         let mut writer = child("endless_writer", &path);
         std::thread::sleep(Duration::from_millis(2 + dice.below(80)));
         writer.kill().unwrap();

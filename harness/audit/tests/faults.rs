@@ -104,6 +104,145 @@ fn a_full_disk_seals_the_ledger_and_loses_nothing_acknowledged() {
     assert_eq!(verify(&path).unwrap().open_calls, []);
 }
 
+/// Waits until the ledger is open again; it looks every second.
+fn wait_unsealed(ledger: &Ledger) {
+    for _ in 0..100 {
+        if ledger.sealed().is_none() {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    panic!("still sealed: {:?}", ledger.sealed());
+}
+
+fn remount(path: &Path, flags: MsFlags, options: Option<&str>) {
+    let flags = MsFlags::MS_REMOUNT | flags;
+    mount(None::<&str>, path, None::<&str>, flags, options).unwrap();
+}
+
+#[test]
+fn a_ledger_recovers_by_itself_when_there_is_room_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(_disk) = Mount::tmpfs(directory.path(), "size=16m") else {
+        return;
+    };
+    let path = directory.path().join("ledger.db");
+    let ledger = Ledger::open(&path).unwrap();
+    let (kept, lost) = (call_id(), call_id());
+    let kept_seq = ledger.decision(decision(kept, "allow")).unwrap().seq();
+    let lost_seq = ledger.decision(decision(lost, "allow")).unwrap().seq();
+    let mut acks = Vec::new();
+    while let Ok(receipt) = ledger.decision(decision(call_id(), "deny")) {
+        acks.push((
+            receipt.seq(),
+            audit::Digest(receipt.record_hash()).to_string(),
+        ));
+    }
+    let sealed = ledger.sealed().unwrap();
+    assert!(sealed.contains("full"), "{sealed}");
+    // Its outcome is lost: nobody will end this call.
+    let error = ledger
+        .outcome(outcome(lost, lost_seq, b"lost"))
+        .unwrap_err();
+    assert!(matches!(error, AppendError::Sealed { .. }), "{error}");
+    std::thread::sleep(std::time::Duration::from_millis(2500));
+    assert!(ledger.sealed().is_some(), "there is no room yet");
+    remount(directory.path(), MsFlags::empty(), Some("size=64m"));
+    wait_unsealed(&ledger);
+    drop(ledger.outcome(outcome(kept, kept_seq, b"kept")).unwrap());
+    assert!(
+        ledger.outcome(outcome(lost, lost_seq, b"late")).is_err(),
+        "it was closed"
+    );
+    call(&ledger, b"room again");
+    ledger.close().unwrap();
+    assert_there(&path, &acks);
+    let verified = verify(&path).unwrap();
+    assert_eq!(verified.open_calls, []);
+    let reader = Reader::open(&path).unwrap();
+    let ended = reader.by_call(&lost).unwrap();
+    assert!(
+        ended
+            .last()
+            .unwrap()
+            .json()
+            .contains("\"ending\":\"interrupted\"")
+    );
+    let last = reader.tail(10).unwrap();
+    let note = last
+        .iter()
+        .find(|record| record.json().contains("\"topic\":\"recovered\""));
+    assert!(note.unwrap().json().contains("full"));
+}
+
+#[test]
+fn a_ledger_recovers_when_its_disk_can_be_written_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(_disk) = Mount::tmpfs(directory.path(), "size=16m") else {
+        return;
+    };
+    let path = directory.path().join("ledger.db");
+    let ledger = Ledger::open(&path).unwrap();
+    call(&ledger, b"before");
+    // A file that is open for writing keeps a file system from becoming read-only, so room is
+    // taken away instead, to the last page, by another file.
+    let hog = directory.path().join("hog");
+    let mut file = std::fs::File::create(&hog).unwrap();
+    while std::io::Write::write_all(&mut file, &[0; 4096]).is_ok() {}
+    let mut error = None;
+    for _ in 0..2000 {
+        if let Err(found) = ledger.decision(decision(call_id(), "allow")) {
+            error = Some(found);
+            break;
+        }
+    }
+    assert!(
+        matches!(error, Some(AppendError::Failed { .. })),
+        "{error:?}"
+    );
+    drop(file);
+    std::fs::remove_file(&hog).unwrap();
+    wait_unsealed(&ledger);
+    call(&ledger, b"after");
+    ledger.close().unwrap();
+    assert_eq!(verify(&path).unwrap().open_calls.len(), 0);
+}
+
+#[test]
+fn a_damaged_page_seals_the_ledger_until_somebody_looks() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ledger.db");
+    common::sample(&path);
+    // The pages of the index over calls and of the head, wherever they are: all but the first.
+    let mut bytes = std::fs::read(&path).unwrap();
+    let conn = rusqlite::Connection::open(&path).unwrap();
+    let page: i64 = conn
+        .query_row(
+            "SELECT rootpage FROM sqlite_schema WHERE name = 'records_by_call'",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    drop(conn);
+    let ledger = Ledger::open(&path).unwrap();
+    let start = usize::try_from(page - 1).unwrap() * 4096;
+    bytes.get_mut(start..start + 4096).unwrap().fill(0xee);
+    std::os::unix::fs::FileExt::write_all_at(
+        &std::fs::OpenOptions::new().write(true).open(&path).unwrap(),
+        bytes.get(start..start + 4096).unwrap(),
+        start as u64,
+    )
+    .unwrap();
+    let error = ledger.decision(decision(call_id(), "allow")).err();
+    if let Some(error) = error {
+        assert!(matches!(error, AppendError::Failed { .. }), "{error}");
+        std::thread::sleep(std::time::Duration::from_millis(2500));
+        assert!(ledger.sealed().is_some(), "a damaged page does not heal");
+    }
+    drop(ledger);
+    verify(&path).unwrap_err();
+}
+
 #[test]
 fn a_read_only_disk_is_read_but_not_written() {
     let directory = tempfile::tempdir().unwrap();
@@ -263,7 +402,10 @@ fn the_verifier_says_one_line() {
     let (code, line) = lazaret_verify(&path, &[]);
     assert!(
         code == 0
-            && line.starts_with("holds: 10 records, 9 bodies, 2 open calls, mark at 10, head "),
+            && line.starts_with(
+                "holds: 10 records, 9 bodies, 0 erased, 2 open calls, signed to 10 by lazaret/"
+            )
+            && line.contains(", mark at 10, root "),
         "{line}"
     );
     let (code, json) = lazaret_verify(&path, &["--json"]);

@@ -1,6 +1,6 @@
 //! Random logs, random changes: whatever is struck, either every byte that a
 //! reader gives is as before or verification finds a fault.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod common;
 
@@ -88,11 +88,12 @@ fn clear_logs(path: &Path) {
 
 /// Strikes one stored value, chosen by the dice.
 fn strike_value(path: &Path, dice: &mut Dice) -> String {
-    let (table, columns) = match dice.below(4) {
+    let (table, columns) = match dice.below(6) {
         0 => ("open_calls", &["seq", "call_id", "instance"][..]),
-        1 => ("bodies", &["id", "digest", "bytes"][..]),
-        2 => ("head", &["id", "count", "hash"][..]),
-        _ => ("records", &["seq", "call_id", "record", "hash"][..]),
+        1 => ("bodies", &["id", "bytes"][..]),
+        2 => ("head", &["id", "count", "edge"][..]),
+        3 => ("checkpoints", &["size", "note"][..]),
+        _ => ("records", &["seq", "call_id", "leaf", "record"][..]),
     };
     let column = *columns
         .get(usize::try_from(dice.below(columns.len() as u64)).unwrap())
@@ -134,6 +135,16 @@ fn other(old: Value, dice: &mut Dice) -> Value {
             }
             Value::Blob(bytes)
         }
+        Value::Text(text) if !text.is_empty() => {
+            let mut letters: Vec<char> = text.chars().collect();
+            let at = usize::try_from(dice.below(letters.len() as u64)).unwrap();
+            if dice.below(8) == 0 {
+                letters.truncate(at);
+            } else if let Some(letter) = letters.get_mut(at) {
+                *letter = if *letter == 'A' { 'B' } else { 'A' };
+            }
+            Value::Text(letters.into_iter().collect())
+        }
         _ => Value::Blob(vec![0; 16]),
     }
 }
@@ -154,6 +165,123 @@ fn flip_bytes(path: &Path, whole: &[u8], before: &[String], dice: &mut Dice, rou
         clear_logs(path);
         judge(path, before, &format!("byte {at} ^ {flip}"));
         clear_logs(path);
+    }
+}
+
+/// What somebody does to a ledger on purpose.
+#[derive(Debug, Clone, Copy)]
+enum Attack {
+    Remove,
+    Swap,
+    Insert,
+    Flip,
+    Truncate,
+    RollBack,
+    Resign,
+}
+
+const ATTACKS: [Attack; 7] = [
+    Attack::Remove,
+    Attack::Swap,
+    Attack::Insert,
+    Attack::Flip,
+    Attack::Truncate,
+    Attack::RollBack,
+    Attack::Resign,
+];
+
+/// The right edge of the tree over these leaves, as the head row has it.
+fn edge(leaves: &[audit::Hash]) -> Vec<u8> {
+    let (mut rest, mut edge) = (leaves, Vec::new());
+    while !rest.is_empty() {
+        let (first, after) = rest.split_at(1 << rest.len().ilog2());
+        let mut row = first.to_vec();
+        while let [_, _, ..] = row.as_slice() {
+            let pairs = row.chunks(2);
+            row = pairs
+                .map(|pair| audit::node_hash(pair.first().unwrap(), pair.last().unwrap()))
+                .collect();
+        }
+        edge.extend_from_slice(row.first().unwrap());
+        rest = after;
+    }
+    edge
+}
+
+/// Strikes, with everything in the database made to fit; the record that must be named, if it is one.
+fn attack(path: &Path, attack: Attack, steps: &[Step], dice: &mut Dice) -> Option<u64> {
+    let count = audit::Reader::open(path).unwrap().count().unwrap();
+    let at = 1 + dice.below(count);
+    let other = 1 + (at + dice.below(count - 1)) % count;
+    let conn = Connection::open(path).unwrap();
+    let run = |sql: &str| conn.execute_batch(sql).unwrap();
+    match attack {
+        Attack::Remove => run(&format!("DELETE FROM records WHERE seq = {at}")),
+        Attack::Swap => run(&format!(
+            "UPDATE records SET seq = -1 WHERE seq = {at}; UPDATE records SET seq = {at} WHERE seq = {other};
+             UPDATE records SET seq = {other} WHERE seq = -1"
+        )),
+        Attack::Insert => run(&format!(
+            "INSERT INTO records SELECT {count} + 1, call_id, leaf, record FROM records WHERE seq = {at};
+             UPDATE head SET count = count + 1"
+        )),
+        Attack::Flip => run(&format!(
+            "UPDATE records SET record = CAST(replace(CAST(record AS TEXT), '\"time_us\":', '\"time_us\":1') AS BLOB)
+             WHERE seq = {at}"
+        )),
+        Attack::Truncate => {
+            let left = at - 1;
+            run(&format!("DELETE FROM records WHERE seq > {left}; DELETE FROM checkpoints WHERE size > {left};
+                DELETE FROM bodies WHERE id >= ({left} + 1) * 8192; DELETE FROM open_calls"));
+            let mut statement = conn.prepare("SELECT leaf FROM records ORDER BY seq").unwrap();
+            let leaves = statement.query_map([], |row| row.get(0)).unwrap();
+            let leaves: Vec<audit::Hash> = leaves.map(Result::unwrap).collect();
+            let head = (i64::try_from(left).unwrap(), edge(&leaves));
+            conn.execute("UPDATE head SET count = ?1, edge = ?2", head).unwrap();
+        }
+        Attack::RollBack => {
+            let earlier = std::fs::read(path).unwrap();
+            Ledger::open(path).unwrap().close().unwrap();
+            drop(conn);
+            clear_logs(path);
+            std::fs::write(path, earlier).unwrap();
+            return Some(count + 1);
+        }
+        Attack::Resign => {
+            let directory = tempfile::tempdir().unwrap();
+            let forged = directory.path().join("ledger.db");
+            write(&forged, steps);
+            drop(conn);
+            clear_logs(path);
+            std::fs::copy(&forged, path).unwrap();
+            drop(std::fs::remove_dir_all(beside(path, ".d")));
+            return None;
+        }
+    }
+    match attack {
+        Attack::Swap => Some(at.min(other)),
+        Attack::Insert => Some(count + 1),
+        _ => Some(at),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, max_shrink_iters: 20, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_kind_of_tampering_is_found_and_named(steps in prop::collection::vec(any_step(), 1..8), seed in 1_u64..) {
+        for kind in ATTACKS {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("ledger.db");
+            write(&path, &steps);
+            verify(&path).unwrap();
+            let named = attack(&path, kind, &steps, &mut Dice(seed));
+            let fault = verify(&path).expect_err("tampering");
+            prop_assert!(fault.record().is_some(), "{kind:?}: {fault}");
+            if named.is_some() {
+                prop_assert_eq!(fault.record(), named, "{:?}: {}", kind, fault);
+            }
+        }
     }
 }
 

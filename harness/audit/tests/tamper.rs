@@ -69,18 +69,35 @@ fn strike(value: &Value) -> Vec<Value> {
             struck
         }
         Value::Null => vec![Value::Blob(vec![1; 16])],
-        Value::Real(_) | Value::Text(_) => panic!("no such column"),
+        Value::Text(text) => strike_text(text),
+        Value::Real(_) => panic!("no such column"),
     }
+}
+
+/// A checkpoint: another size, another root, another signature, cut.
+fn strike_text(text: &str) -> Vec<Value> {
+    let at = |place: usize, with: &str| {
+        let mut other = text.to_owned();
+        let place = (place..).find(|at| text.is_char_boundary(*at)).unwrap();
+        other.replace_range(place..=place, with);
+        Value::Text(other)
+    };
+    let size = text.find('\n').unwrap() + 1;
+    vec![
+        at(size, "9"),
+        at(size + 5, "+"),
+        at(text.len() - 20, "+"),
+        Value::Text(text.get(..text.len() - 10).unwrap().to_owned()),
+        Value::Text(format!("{text}x")),
+    ]
 }
 
 /// The record at which a change of this row must be seen, if it names one.
 fn expected(table: &str, row: i64) -> Option<u64> {
     match table {
-        "records" | "open_calls" => Some(row.unsigned_abs()),
-        // Arguments, output and empty errors of the first call; arguments; arguments; two files; two arguments.
-        "bodies" => [2, 3, 3, 4, 5, 6, 6, 8, 9]
-            .get(usize::try_from(row - 1).unwrap())
-            .copied(),
+        "records" | "open_calls" | "checkpoints" => Some(row.unsigned_abs()),
+        // A body lies under its record.
+        "bodies" => Some(row.unsigned_abs() / 8192),
         "head" => None,
         other => panic!("{other}"),
     }
@@ -91,10 +108,11 @@ fn every_change_of_every_column_of_every_row_is_found_with_its_record() {
     let scene = scene();
     let whole = std::fs::read(&scene.path).unwrap();
     let columns = [
-        ("records", "seq", &["seq", "call_id", "record", "hash"][..]),
-        ("bodies", "id", &["id", "digest", "bytes"]),
+        ("records", "seq", &["seq", "call_id", "leaf", "record"][..]),
+        ("bodies", "id", &["id", "bytes"]),
+        ("checkpoints", "size", &["size", "note"]),
         ("open_calls", "seq", &["seq", "call_id", "instance"]),
-        ("head", "id", &["id", "count", "hash"]),
+        ("head", "id", &["id", "count", "edge"]),
     ];
     let mut struck = 0;
     for (table, key, columns) in columns {
@@ -169,7 +187,7 @@ fn a_removed_record_is_found_when_the_rest_is_renumbered() {
 
 #[test]
 fn an_inserted_record_is_found_wherever_it_is() {
-    let copy = "INSERT INTO records SELECT 11, call_id, record, hash FROM records WHERE seq = 10";
+    let copy = "INSERT INTO records SELECT 11, call_id, leaf, record FROM records WHERE seq = 10";
     assert_eq!(
         tampered(copy),
         Fault::Moved {
@@ -177,20 +195,25 @@ fn an_inserted_record_is_found_wherever_it_is() {
             says: 10
         }
     );
-    let first = "INSERT INTO records SELECT 0, call_id, record, hash FROM records WHERE seq = 1";
+    let first = "INSERT INTO records SELECT 0, call_id, leaf, record FROM records WHERE seq = 1";
     assert_eq!(tampered(first), Fault::Added { record: 0 });
     let middle = "UPDATE records SET seq = -seq - 1 WHERE seq > 4; UPDATE records SET seq = -seq WHERE seq < 0;
-        INSERT INTO records SELECT 5, call_id, record, hash FROM records WHERE seq = 4;
+        INSERT INTO records SELECT 5, call_id, leaf, record FROM records WHERE seq = 4;
         UPDATE head SET count = 11";
     assert_eq!(tampered(middle), Fault::Moved { record: 5, says: 4 });
 }
 
 #[test]
-fn a_well_chained_record_that_the_head_does_not_count_is_added() {
+fn a_record_of_a_longer_ledger_that_the_head_does_not_count_is_added() {
     let scene = scene();
     let longer = {
         let copy = scene.path.with_file_name("copy.db");
         std::fs::copy(&scene.path, &copy).unwrap();
+        let keys = scene.path.with_file_name("keys");
+        for end in ["key", "pub"] {
+            let key = |name: &str| keys.join(format!("{name}.{end}"));
+            std::fs::copy(key("ledger"), key("copy")).unwrap();
+        }
         let ledger = audit::Ledger::open(&copy).unwrap();
         ledger.close().unwrap();
         copy
@@ -223,21 +246,23 @@ fn swapped_records_are_found_at_the_first() {
 
 #[test]
 fn bodies_that_are_removed_added_or_swapped_are_found() {
-    let gone = tampered("DELETE FROM bodies WHERE id = 2");
-    assert!(
-        matches!(gone, Fault::BodyMissing { record: 3, .. }),
-        "{gone}"
-    );
-    let last = tampered("DELETE FROM bodies WHERE id = 9");
-    assert!(
-        matches!(last, Fault::BodyMissing { record: 9, .. }),
-        "{last}"
-    );
-    let added = tampered("INSERT INTO bodies(digest, bytes) VALUES (zeroblob(32), x'00')");
-    assert_eq!(added, Fault::BodyUnnamed { body: 10 });
+    // The output of record 3, the arguments of record 9.
+    for record in [3, 9] {
+        let gone = tampered(&format!("DELETE FROM bodies WHERE id = {record} * 8192"));
+        assert!(
+            matches!(gone, Fault::BodyMissing { record: found, .. } if found == record),
+            "{gone}"
+        );
+    }
+    for (record, place) in [(2, 5), (4, 7), (10, 0), (99, 1)] {
+        let sql =
+            format!("INSERT INTO bodies(id, bytes) VALUES ({record} * 8192 + {place}, x'00')");
+        assert_eq!(tampered(&sql), Fault::BodyUnnamed { record, place });
+    }
     let swapped = tampered(
         "CREATE TEMP TABLE kept AS SELECT id, bytes FROM bodies;
-         UPDATE bodies SET bytes = (SELECT bytes FROM kept WHERE kept.id = 13 - bodies.id) WHERE id IN (6, 7)",
+         UPDATE bodies SET bytes = (SELECT bytes FROM kept WHERE kept.id = 6 * 8192 * 2 + 5 - bodies.id)
+         WHERE id IN (6 * 8192 + 2, 6 * 8192 + 3)",
     );
     assert!(
         matches!(swapped, Fault::BodyAltered { record: 6, .. }),
@@ -248,6 +273,54 @@ fn bodies_that_are_removed_added_or_swapped_are_found() {
         matches!(emptied, Fault::BodyAltered { record: 2, .. }),
         "{emptied}"
     );
+}
+
+#[test]
+fn checkpoints_that_are_added_or_of_another_key_are_found() {
+    let scene = scene();
+    let other = scene.path.with_file_name("other.db");
+    sample(&other);
+    let sql = format!(
+        "ATTACH '{}' AS other; UPDATE checkpoints SET note = (SELECT note FROM other.checkpoints WHERE size = 10)
+         WHERE size = 10",
+        other.display()
+    );
+    raw(&scene.path).execute_batch(&sql).unwrap();
+    let fault = verify(&scene.path).unwrap_err();
+    assert!(
+        matches!(fault, Fault::Checkpoint { record: 10, .. }),
+        "{fault}"
+    );
+    let added =
+        tampered("INSERT INTO checkpoints SELECT 11, note FROM checkpoints WHERE size = 10");
+    assert!(
+        matches!(added, Fault::Checkpoint { record: 11, .. }),
+        "{added}"
+    );
+}
+
+/// Somebody with the database alone rewrites it whole, with a key of their own: a sound ledger,
+/// but not one of the key that was published.
+#[test]
+fn a_ledger_written_anew_and_signed_by_another_key_is_found() {
+    let scene = scene();
+    let public =
+        std::fs::read_to_string(scene.path.with_file_name("keys").join("ledger.pub")).unwrap();
+    let forged = scene.path.with_file_name("forged.db");
+    sample(&forged);
+    let trust = audit::Trust {
+        key: Some(audit::PublicKey::parse(&public).unwrap()),
+        ..audit::Trust::default()
+    };
+    audit::verify_with(&scene.path, &trust).unwrap();
+    let fault = audit::verify_with(&forged, &trust).unwrap_err();
+    assert!(matches!(fault, Fault::Checkpoint { .. }), "{fault}");
+    let opened = {
+        std::fs::copy(&forged, &scene.path).unwrap();
+        std::fs::remove_dir_all(beside(&scene.path, ".d")).unwrap();
+        audit::Ledger::open(&scene.path)
+    };
+    assert!(matches!(opened, Err(audit::OpenError::End { .. })));
 }
 
 #[test]
@@ -268,11 +341,11 @@ fn the_list_of_open_calls_must_agree() {
 fn a_head_that_is_gone_or_doubled_is_found() {
     assert_eq!(tampered("DELETE FROM head"), Fault::Head);
     assert_eq!(
-        tampered("INSERT INTO head VALUES (2, 10, zeroblob(32))"),
+        tampered("INSERT INTO head VALUES (2, 10, zeroblob(64))"),
         Fault::Head
     );
     assert_eq!(
-        tampered("INSERT INTO head VALUES (0, 10, zeroblob(32))"),
+        tampered("INSERT INTO head VALUES (0, 10, zeroblob(64))"),
         Fault::Head
     );
 }
@@ -291,12 +364,15 @@ fn foreign_tables_triggers_and_views_are_found() {
         let fault = tampered(sql);
         assert!(matches!(fault, Fault::Foreign(_)), "{sql}: {fault}");
     }
-    assert_eq!(tampered("PRAGMA user_version = 2"), Fault::Later(2));
+    assert_eq!(tampered("PRAGMA user_version = 4"), Fault::Later(4));
+    assert_eq!(tampered("PRAGMA user_version = 1"), Fault::Earlier);
 }
 
-/// Removes the last record and corrects the head: a perfect shorter ledger.
-const SHORTEN: &str = "DELETE FROM records WHERE seq = 10;
-    UPDATE head SET count = 9, hash = (SELECT hash FROM records WHERE seq = 9)";
+/// Removes the last record and corrects everything that lies in the database: nine records have
+/// the edge of eight and one.
+const SHORTEN: &str = "DELETE FROM records WHERE seq = 10; DELETE FROM checkpoints WHERE size = 10;
+    UPDATE head SET count = 9,
+        edge = CAST(substr(edge, 1, 32) || (SELECT leaf FROM records WHERE seq = 9) AS BLOB)";
 
 #[test]
 fn a_shortened_ledger_is_behind_its_mark_and_is_not_opened() {
@@ -371,11 +447,13 @@ fn opening_looks_at_the_end_of_the_chain() {
     for sql in [
         "DELETE FROM records WHERE seq = 10",
         "UPDATE records SET record = CAST(record || x'20' AS BLOB) WHERE seq = 10",
-        "UPDATE records SET hash = zeroblob(32) WHERE seq = 10",
+        "UPDATE records SET leaf = zeroblob(32) WHERE seq = 10",
+        "UPDATE records SET leaf = zeroblob(32) WHERE seq = 9",
+        "UPDATE checkpoints SET note = replace(note, '10', '11')",
         "UPDATE head SET count = 11",
-        "UPDATE head SET hash = zeroblob(32)",
+        "UPDATE head SET edge = zeroblob(64)",
         "DELETE FROM head",
-        "INSERT INTO records SELECT 11, call_id, record, hash FROM records WHERE seq = 10",
+        "INSERT INTO records SELECT 11, call_id, leaf, record FROM records WHERE seq = 10",
     ] {
         let scene = scene();
         raw(&scene.path).execute_batch(sql).unwrap();

@@ -1,31 +1,28 @@
-//! `lazaret audit`: what ran, and whether the ledger still says so.
+//! `lazaret audit`: what ran, whether the ledger still says so, and proof of it for others.
+
+mod change;
+mod export;
+mod find;
+mod proof;
+mod stats;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use audit::{Data, Reader, Record, verify};
+use audit::{Data, Field, Reader, Record};
 use clap::Subcommand;
 use executor::runtime::hex::hex;
 use harness::config::Written;
 use serde_json::{Value, json};
 
 use super::show::{self, Tone};
-use super::{Failure, Places, STATUS_NO};
+use super::{Failure, Places};
 
-/// Read and verify the ledger.
+/// Read, prove, export and verify the ledger.
 #[derive(Debug, Subcommand)]
 pub(crate) enum AuditCommand {
     /// Show the last records
-    Tail {
-        /// How many
-        #[arg(short = 'n', long, default_value_t = 20)]
-        lines: usize,
-        /// Print JSON Lines
-        #[arg(long)]
-        json: bool,
-        #[command(flatten)]
-        places: Places,
-    },
+    Tail(find::TailArgs),
     /// Show one record with what it refers to
     Show {
         /// Number of the record
@@ -33,36 +30,60 @@ pub(crate) enum AuditCommand {
         #[command(flatten)]
         places: Places,
     },
-    /// Check the whole ledger: chain, contents, bodies
-    Verify {
+    /// Show the records that answer to what is asked
+    Search(find::SearchArgs),
+    /// Count what the ledger holds
+    Stats(stats::StatsArgs),
+    /// Check the whole ledger: every record, every body, the tree, the signatures
+    Verify(proof::VerifyArgs),
+    /// Print the proof of one record, for who has the public key alone
+    Prove(proof::ProveArgs),
+    /// Print the public key that checkpoints are signed with
+    Key {
         #[command(flatten)]
         places: Places,
     },
+    /// Print the newest checkpoint
+    Checkpoint {
+        #[command(flatten)]
+        places: Places,
+    },
+    /// Keep a checkpoint that witnesses have cosigned
+    Cosign(proof::CosignArgs),
+    /// Keep the newest checkpoint where who can write the ledger cannot
+    Anchor(proof::AnchorArgs),
+    /// Write the ledger for other tools
+    Export(export::ExportArgs),
+    /// Erase fields and bodies of one record; every proof still holds
+    Redact(change::RedactArgs),
+    /// Erase the bodies of old records; every proof still holds
+    Retain(change::RetainArgs),
 }
 
 pub(crate) fn audit(command: &AuditCommand) -> Result<ExitCode, Failure> {
     match command {
-        AuditCommand::Tail {
-            lines,
-            json,
-            places,
-        } => {
-            for record in Reader::open(&ledger(places)?)?.tail(*lines)? {
-                match json {
-                    true => show::line(record.json()),
-                    false => show::line(&one_line(&record)),
-                }
-            }
-            Ok(ExitCode::SUCCESS)
-        }
+        AuditCommand::Tail(args) => find::tail(args),
         AuditCommand::Show { number, places } => show_record(*number, places),
-        AuditCommand::Verify { places } => check(places),
+        AuditCommand::Search(args) => find::search(args),
+        AuditCommand::Stats(args) => stats::stats(args),
+        AuditCommand::Verify(args) => proof::verify(args),
+        AuditCommand::Prove(args) => proof::prove(args),
+        AuditCommand::Key { places } => proof::key(places),
+        AuditCommand::Checkpoint { places } => proof::checkpoint(places),
+        AuditCommand::Cosign(args) => proof::cosign(args),
+        AuditCommand::Anchor(args) => proof::anchor(args),
+        AuditCommand::Export(args) => export::export(args),
+        AuditCommand::Redact(args) => change::redact(args),
+        AuditCommand::Retain(args) => change::retain(args),
     }
 }
 
 fn ledger(places: &Places) -> Result<PathBuf, Failure> {
     Ok(places.config(Written::default())?.ledger_path())
 }
+
+/// What stands for an erased field.
+const ERASED: &str = "(erased)";
 
 fn one_line(record: &Record) -> String {
     let (seq, time) = (record.seq(), show::time(record.time_us()));
@@ -76,7 +97,7 @@ fn one_line(record: &Record) -> String {
             "decision  {} {} for {}{}  {}",
             verdict(decision.verdict),
             decision.tool,
-            decision.principal,
+            kept(&decision.principal),
             decision
                 .profile
                 .as_ref()
@@ -95,8 +116,20 @@ fn one_line(record: &Record) -> String {
             id(outcome.call_id),
         ),
         Data::Note(note) => format!("note      {}", note.topic),
+        Data::Erasure(erasure) => format!("erasure   by {}: {}", erasure.by, erasure.reason),
     };
     format!("{seq:>8}  {time}  {what}")
+}
+
+fn kept(field: &Field<String>) -> &str {
+    field.kept().map_or(ERASED, String::as_str)
+}
+
+fn print(record: &Record, json: bool) {
+    match json {
+        true => show::line(record.json()),
+        false => show::line(&one_line(record)),
+    }
 }
 
 fn id(call: audit::Id) -> String {
@@ -120,18 +153,17 @@ fn show_record(number: u64, places: &Places) -> Result<ExitCode, Failure> {
         let count = reader.count()?;
         return Err(format!("there is no record {number}; the ledger has {count}").into());
     };
-    let mut bodies = Vec::new();
-    for reference in record.data().bodies() {
-        let digest = hex(&reference.digest.0);
-        let body = match reader.body(&reference.digest.0)? {
+    let mut bodies = serde_json::Map::new();
+    for named in record.data().bodies() {
+        let body = match reader.body(number, &named)? {
             Some(bytes) => shown(&bytes),
-            None => Value::Null,
+            None => json!(ERASED),
         };
-        bodies.push(json!({ "sha256": digest, "body": body }));
+        bodies.insert(named.name, body);
     }
     let document = json!({
         "record": serde_json::from_str::<Value>(record.json())?,
-        "hash": hex(&record.hash()),
+        "leaf": hex(&record.hash()),
         "bodies": bodies,
     });
     show::line(&serde_json::to_string_pretty(&document)?);
@@ -147,26 +179,5 @@ fn shown(bytes: &[u8]) -> Value {
             text.get(..cut).unwrap_or_default(),
             bytes.len()
         )),
-    }
-}
-
-fn check(places: &Places) -> Result<ExitCode, Failure> {
-    let path = ledger(places)?;
-    match verify(&path) {
-        Ok(verified) => {
-            let good = show::tone(Tone::Good, "holds");
-            let (records, open) = (verified.records, verified.open_calls.len());
-            let head = hex(&verified.head_hash);
-            show::line(&format!(
-                "{}: {good}: {records} records, {open} open calls, head {head}",
-                path.display()
-            ));
-            Ok(ExitCode::SUCCESS)
-        }
-        Err(fault) if fault.is_unreadable() => Err(format!("{}: {fault}", path.display()).into()),
-        Err(fault) => {
-            eprintln!("lazaret: {}: {fault}", path.display());
-            Ok(ExitCode::from(STATUS_NO))
-        }
     }
 }

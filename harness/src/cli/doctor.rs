@@ -23,12 +23,12 @@ pub(crate) struct DoctorArgs {
 }
 
 /// One thing that was looked at.
-struct Finding {
-    what: String,
-    holds: bool,
+pub(super) struct Finding {
+    pub(super) what: String,
+    pub(super) holds: bool,
     /// Whether Lazaret does less than it should while this does not hold.
-    counts: bool,
-    said: String,
+    pub(super) counts: bool,
+    pub(super) said: String,
 }
 
 pub(crate) fn doctor(args: &DoctorArgs) -> Result<ExitCode, Failure> {
@@ -37,9 +37,13 @@ pub(crate) fn doctor(args: &DoctorArgs) -> Result<ExitCode, Failure> {
     let mut findings: Vec<Finding> = layers.iter().map(layer).collect();
     findings.push(worker(&config));
     findings.extend(runtimes(&config)?);
-    for profile in config.load_profiles()?.iter() {
-        findings.push(enforceable(profile, &layers));
-    }
+    let (wasm, containers): (Vec<Profile>, Vec<Profile>) = config
+        .load_profiles()?
+        .iter()
+        .cloned()
+        .partition(|profile| profile.backend() == Backend::Wasm);
+    findings.extend(wasm.iter().map(|profile| enforceable(profile, &layers)));
+    findings.extend(super::doctor_containers::look(&config, &containers)?);
     match args.json {
         true => show::line(&serde_json::to_string_pretty(&as_json(&findings))?),
         false => findings.iter().for_each(tell),
@@ -108,7 +112,7 @@ fn enforceable(profile: &Profile, layers: &[LayerState]) -> Finding {
             return Finding {
                 what,
                 holds: false,
-                counts: profile.backend() == Backend::Wasm,
+                counts: true,
                 said: error,
             };
         }

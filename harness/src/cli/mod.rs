@@ -2,6 +2,7 @@
 
 mod audit;
 mod doctor;
+mod doctor_containers;
 mod policy;
 mod profile;
 mod run;

@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Subcommand;
+use executor::container::{ImageManifest, ImageState, build_image};
 use executor::runtime::{Progress, RuntimeState, StoreError, adopt, build, manifest};
-use harness::config::Written;
+use harness::config::{Config, Written};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::show::{self, Tone};
@@ -64,8 +65,8 @@ pub(crate) fn runtime(command: &RuntimeCommand) -> Result<ExitCode, Failure> {
 }
 
 fn list(places: &Places) -> Result<ExitCode, Failure> {
-    let store = places.config(Written::default())?.runtime_store();
-    for (manifest, state) in store.list()? {
+    let config = places.config(Written::default())?;
+    for (manifest, state) in config.runtime_store().list()? {
         let state = match state {
             RuntimeState::Missing => show::tone(Tone::Bad, "not built"),
             RuntimeState::Stale(_) => show::tone(Tone::Bad, "stale"),
@@ -79,14 +80,29 @@ fn list(places: &Places) -> Result<ExitCode, Failure> {
             manifest.name, state, manifest.doc
         ));
     }
+    for (manifest, state) in config.image_store().list()? {
+        let state = match state {
+            ImageState::Missing => show::tone(Tone::Bad, "not built"),
+            ImageState::Stale(_) => show::tone(Tone::Bad, "stale"),
+            ImageState::Built(lock) => {
+                let day = lock.built_at.get(..10).unwrap_or_default();
+                let digest = lock.image.get(..19).unwrap_or_default();
+                format!("{} {day}, {digest}", show::tone(Tone::Good, "built"))
+            }
+        };
+        show::line(&format!(
+            "{:<12} {:<34} {}",
+            manifest.name, state, manifest.doc
+        ));
+    }
     Ok(ExitCode::SUCCESS)
 }
 
 fn make(name: &str, places: &Places) -> Result<ExitCode, Failure> {
     let config = places.config(Written::default())?;
-    let manifest = manifest(name).ok_or_else(|| {
-        format!("there is no runtime `{name}`; `lazaret runtime list` shows them")
-    })?;
+    let Some(manifest) = manifest(name) else {
+        return make_image(&config, &config.image_store().manifest(name)?);
+    };
     let started = Instant::now();
     let lock = build(
         &manifest,
@@ -122,8 +138,34 @@ fn import(file: &Path, places: &Places) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// A container's image: Docker is needed, and what makes a Debian.
+fn make_image(config: &Config, manifest: &ImageManifest) -> Result<ExitCode, Failure> {
+    let started = Instant::now();
+    let (store, steps) = (config.image_store(), Steps::new());
+    let build = build_image(manifest, &store, &config.docker_socket, &steps);
+    let lock = super::tokio()?.block_on(build)?;
+    let seconds = started.elapsed().as_secs();
+    drop(steps);
+    show::line(&format!(
+        "{}: built in {seconds} s, {}",
+        manifest.name, lock.image
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Whether Docker still has the image that the lock file names.
+fn verify_image(config: &Config, name: &str) -> Result<String, Failure> {
+    let (_, lock) = config.image_store().built(name)?;
+    let containers = config
+        .open_containers(String::new())
+        .ok_or("containers are switched off in the configuration")?;
+    super::tokio()?.block_on(containers.check_image(name))?;
+    Ok(lock.image)
+}
+
 fn verify(name: Option<&str>, places: &Places) -> Result<ExitCode, Failure> {
-    let store = places.config(Written::default())?.runtime_store();
+    let config = places.config(Written::default())?;
+    let store = config.runtime_store();
     let names = match name {
         Some(name) => vec![name.to_owned()],
         None => store
@@ -139,7 +181,16 @@ fn verify(name: Option<&str>, places: &Places) -> Result<ExitCode, Failure> {
                 let good = show::tone(Tone::Good, "holds");
                 show::line(&format!("{name}: {good}, sha256 {}", lock.artefact_sha256));
             }
-            Err(error @ StoreError::Unknown(_)) => return Err(error.into()),
+            Err(StoreError::Unknown(_)) => match verify_image(&config, &name) {
+                Ok(image) => {
+                    let good = show::tone(Tone::Good, "holds");
+                    show::line(&format!("{name}: {good}, {image}"));
+                }
+                Err(error) => {
+                    all = false;
+                    eprintln!("lazaret: {error}");
+                }
+            },
             Err(error) => {
                 all = false;
                 eprintln!("lazaret: {error}");

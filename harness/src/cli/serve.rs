@@ -50,6 +50,12 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, Failure> {
             "listening on http://{}",
             bound.address()?
         )?;
+        // For who publishes it; `lazaret audit key` prints it again.
+        let key = audit::Trust::beside(harness.ledger_path()).key;
+        if let Some(key) = key {
+            // Who only waited for the address may have gone.
+            drop(writeln!(std::io::stdout(), "ledger signed by {key}"));
+        }
         std::io::stdout().flush()?;
         let rules = harness.clone();
         let following = tokio::spawn(async move {

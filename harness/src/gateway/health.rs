@@ -39,6 +39,7 @@ pub(crate) async fn health(State(gate): State<Gate>) -> Response {
         "reason": why,
         "version": env!("CARGO_PKG_VERSION"),
         "workers": gate.harness.health().pool,
+        "containers": gate.harness.health().containers,
         "policy": in_force(&gate.harness.rules()),
     });
     (status, Json(body)).into_response()

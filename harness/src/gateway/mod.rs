@@ -7,6 +7,7 @@
 mod auth;
 mod execute;
 mod health;
+mod ledger;
 mod openapi;
 mod problem;
 mod rules;
@@ -64,6 +65,10 @@ pub(crate) fn router(gate: Gate) -> Router {
     // What is behind the token; what is not says nothing about calls.
     let guarded = Router::new()
         .route("/v1/execute", post(execute::execute))
+        .route("/v1/ledger", get(ledger::page))
+        .route("/v1/ledger/checkpoint", get(ledger::checkpoint))
+        .route("/v1/ledger/records/{seq}", get(ledger::record))
+        .route("/v1/ledger/records/{seq}/proof", get(ledger::proof))
         .route("/v1/policy", get(rules::show))
         .route("/v1/policy/reload", post(rules::reload))
         .route("/v1/policy/check", post(rules::check))

@@ -19,6 +19,10 @@ fn openapi() -> Value {
         },
         "paths": {
             "/v1/execute": { "post": execute() },
+            "/v1/ledger": { "get": ledger_page() },
+            "/v1/ledger/checkpoint": { "get": ledger_text("ledgerCheckpoint", "The newest checkpoint, a signed note", &[]) },
+            "/v1/ledger/records/{seq}": { "get": ledger_record() },
+            "/v1/ledger/records/{seq}/proof": { "get": ledger_text("ledgerProof", "The proof of one record under the newest checkpoint, with all its fields", &[seq_parameter()]) },
             "/v1/policy": { "get": policy_in_force() },
             "/v1/policy/reload": { "post": policy_reload() },
             "/v1/policy/check": { "post": policy_check() },
@@ -68,6 +72,99 @@ fn execute() -> Value {
             "500": refusal("A step of the daemon failed; the call's record is in the ledger"),
             "503": refusal("The queue is full, the ledger is sealed, the policy is broken and the gate closed, or the daemon is stopping"),
         },
+    })
+}
+
+fn ledger_page() -> Value {
+    let asked = |name: &str, kind: &str, text: &str| json!({ "name": name, "in": "query", "schema": { "type": kind }, "description": text });
+    json!({
+        "operationId": "ledger",
+        "summary": "A page of the ledger's records, oldest first",
+        "security": [{ "token": [] }],
+        "parameters": [
+            asked("after", "integer", "The `after` of the page before"),
+            asked("limit", "integer", "Records at most, up to 1000"),
+            asked("wait_ms", "integer", "At the end of the ledger, wait so long for the next record"),
+            asked("since", "string", "Written at or after this time"),
+            asked("until", "string", "Written before this time"),
+            asked("principal", "string", "Calls made for this principal"),
+            asked("session", "string", "Calls of this session"),
+            asked("tool", "string", "Calls of this tool"),
+            asked("verdict", "string", "allow, hold or deny"),
+            asked("rule", "string", "Calls that this rule matched"),
+            asked("ending", "string", "Calls that ended so"),
+            asked("text", "string", "A text in the record or in one of its bodies"),
+        ],
+        "responses": {
+            "200": {
+                "description": "The page",
+                "content": { "application/json": { "schema": {
+                    "type": "object",
+                    "required": ["records", "after", "more"],
+                    "properties": {
+                        "records": { "type": "array", "items": { "type": "object" } },
+                        "after": { "type": "integer" },
+                        "more": { "type": "boolean" },
+                    },
+                } } },
+            },
+            "400": refusal("Something asked for is none"),
+            "401": refusal("No token, or another daemon's"),
+            "503": refusal("The ledger cannot be read"),
+        },
+    })
+}
+
+fn seq_parameter() -> Value {
+    json!({ "name": "seq", "in": "path", "required": true, "schema": { "type": "integer", "minimum": 1 } })
+}
+
+fn ledger_record() -> Value {
+    json!({
+        "operationId": "ledgerRecord",
+        "summary": "One record with its leaf and its bodies; an erased body is null",
+        "security": [{ "token": [] }],
+        "parameters": [seq_parameter()],
+        "responses": {
+            "200": {
+                "description": "The record",
+                "content": { "application/json": { "schema": {
+                    "type": "object",
+                    "required": ["record", "leaf", "bodies"],
+                    "properties": {
+                        "record": { "type": "object" },
+                        "leaf": { "type": "string" },
+                        "bodies": { "type": "object", "additionalProperties": { "type": ["string", "null"] } },
+                    },
+                } } },
+            },
+            "400": refusal("The number is none"),
+            "401": refusal("No token, or another daemon's"),
+            "404": refusal("There is no such record"),
+            "503": refusal("The ledger cannot be read"),
+        },
+    })
+}
+
+fn ledger_text(operation: &str, summary: &str, parameters: &[Value]) -> Value {
+    let mut responses = json!({
+        "200": { "description": "The text", "content": { "text/plain": { "schema": { "type": "string" } } } },
+        "401": refusal("No token, or another daemon's"),
+        "409": refusal("No checkpoint covers it yet"),
+        "503": refusal("The ledger cannot be read"),
+    });
+    if let Some(responses) = responses.as_object_mut()
+        && !parameters.is_empty()
+    {
+        responses.insert("400".to_owned(), refusal("The number is none"));
+        responses.insert("404".to_owned(), refusal("There is no such record"));
+    }
+    json!({
+        "operationId": operation,
+        "summary": summary,
+        "security": [{ "token": [] }],
+        "parameters": parameters,
+        "responses": responses,
     })
 }
 

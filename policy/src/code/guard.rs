@@ -6,7 +6,7 @@
 //! stack in proportion to the number of tokens that the text can have under any reading, and
 //! turns a panic of the parser into a reason.
 
-use super::budget::{MAX_DEPTH, MAX_UNCERTAIN_OPENERS};
+use super::budget::{MAX_DEPTH, MAX_TOKENS, MAX_UNCERTAIN_OPENERS};
 use super::facts::Reason;
 
 /// Stack that a parser uses without any nesting.
@@ -24,6 +24,11 @@ pub(super) fn guarded<T>(
     let work = std::panic::AssertUnwindSafe(work);
     std::panic::catch_unwind(|| stacker::maybe_grow(needed, needed, work))
         .map_err(|_| Reason::GaveUp)
+}
+
+/// Whether a parser would take too long: its time goes with the tokens.
+pub(super) fn has_many_tokens(text: &str) -> bool {
+    tokens(text) > MAX_TOKENS
 }
 
 /// An upper bound on tokens: every mark is one, and every run of other characters.

@@ -60,6 +60,9 @@ fn read(text: &str, language: Language) -> CodeFacts {
     if text.len() > MAX_TEXT_BYTES {
         return unfinished(Reason::TooLong);
     }
+    if guard::has_many_tokens(text) {
+        return unfinished(Reason::Budget);
+    }
     if guard::is_too_deep(text, language) {
         return unfinished(Reason::TooDeep);
     }

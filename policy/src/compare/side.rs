@@ -94,7 +94,7 @@ fn deed(rule: &Rule) -> String {
     json!([
         rule.effect(),
         rule.run().map(|profile| hex(&profile.digest())),
-        rule.ceiling.entries().map(|(_, limit)| limit),
+        rule.ceiling().entries().map(|(_, limit)| limit),
         clauses(&rule.matches),
         clauses(&rule.unless),
         rule.when.as_ref().map(ToString::to_string),
@@ -105,11 +105,11 @@ fn deed(rule: &Rule) -> String {
 
 /// What rules do beside their verdicts, by what they do: labels and redaction.
 pub(super) fn by_the_way(policy: &Policy) -> BTreeSet<String> {
-    let rules = counting(policy).filter(|rule| !rule.taint.is_empty() || !rule.redact.is_empty());
+    let rules = counting(policy).filter(|rule| !rule.taint.is_empty() || !rule.redact().is_empty());
     let texts = rules.map(|rule| {
         let mut labels: Vec<&str> = rule.taint.iter().map(|label| &**label).collect();
         labels.sort_unstable();
-        format!("{} {labels:?} {:?}", deed(rule), rule.redact.meaning())
+        format!("{} {labels:?} {:?}", deed(rule), rule.redact().meaning())
     });
     texts.collect()
 }
@@ -183,13 +183,13 @@ impl<'p> Ruled<'p> {
         let enters = goals.takes_effect(rule);
         let offer = rule.run().map(|profile| Offer {
             profile,
-            limits: profile.limits().lowered(&rule.ceiling),
+            limits: profile.limits().lowered(rule.ceiling()),
         });
         let asks = |goals: &mut Goals<'_>, limits: &Limits| goals.asks_at_most(limits);
         let suffices = offer.map_or_else(Vec::new, |offer| asks(goals, &offer.limits));
         let (covers, within) = match rule.effect {
             Effect::Allow(_) => (goals.touched(rule), Vec::new()),
-            Effect::Hold => (Vec::new(), asks(goals, &rule.ceiling)),
+            Effect::Hold => (Vec::new(), asks(goals, rule.ceiling())),
             Effect::Deny => (Vec::new(), Vec::new()),
         };
         Self {

@@ -3,8 +3,11 @@
 //! What is unknown stays unknown: an argument that only the run time knows is null, and where it
 //! may become an option, the list of options ends with null.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::{Value, json};
 
+use super::texts::Hosts;
 use super::{Facts, Kind, Reading, object, targets, texts};
 use crate::shell::{
     Argument, Assignment, Certainty, Code, Command, CommandKind, Directory, EffectKind, Influence,
@@ -14,10 +17,12 @@ use crate::texts::paths::{looks_like_path, normal};
 
 pub(super) fn read(facts: &mut Facts, text: &str) {
     let read = analyse(text);
+    let mut opaque = opaque_kinds(&read);
     for (index, command) in read.commands.iter().enumerate() {
-        facts.push(Kind::Command, command_atom(&read, index, command));
+        let opaque = opaque.remove(&index).unwrap_or_default();
+        facts.push(Kind::Command, command_atom(command, &opaque));
     }
-    read_hosts(facts, &read);
+    read_hosts(&mut Hosts::of(facts), &read);
     let redirects = read.redirects.iter().filter_map(redirect_atom);
     redirects.for_each(|atom| facts.push(Kind::Redirect, atom));
     for assignment in &read.assignments {
@@ -35,7 +40,7 @@ pub(super) fn read(facts: &mut Facts, text: &str) {
     );
 }
 
-fn command_atom(read: &ShellFacts, index: usize, command: &Command) -> Value {
+fn command_atom(command: &Command, opaque: &BTreeSet<&str>) -> Value {
     object([
         ("name", Some(name(command))),
         ("path", command.path.as_deref().map(Value::from)),
@@ -46,7 +51,7 @@ fn command_atom(read: &ShellFacts, index: usize, command: &Command) -> Value {
         ("operands", Some(words(command.operands()))),
         ("paths", Some(paths(command))),
         ("effects", Some(effects(command))),
-        ("opaque", Some(opaque_kinds(read, index))),
+        ("opaque", Some(json!(opaque))),
         ("origin", Some(origin(command.origin).into())),
         ("directory", Some(directory(&command.directory))),
     ])
@@ -63,13 +68,12 @@ fn name(command: &Command) -> Value {
 
 /// Every option that the program may see; null at the end where an unknown word may be one.
 fn flags(command: &Command) -> Value {
-    let mut flags: Vec<Value> = Vec::with_capacity(command.flags.len());
-    for flag in &command.flags {
-        let name = Value::from(flag.name.as_str());
-        if !flags.contains(&name) {
-            flags.push(name);
-        }
-    }
+    let mut seen = BTreeSet::new();
+    let names = command.flags.iter().map(|flag| flag.name.as_str());
+    let mut flags: Vec<Value> = names
+        .filter(|name| seen.insert(*name))
+        .map(Value::from)
+        .collect();
     if command.arguments.iter().any(may_be_flag) {
         flags.push(Value::Null);
     }
@@ -153,26 +157,26 @@ fn path(text: &str, directory: &Directory) -> Value {
 }
 
 /// Hosts that a command connects to, and those that stand in any word.
-fn read_hosts(facts: &mut Facts, read: &ShellFacts) {
+fn read_hosts(hosts: &mut Hosts<'_>, read: &ShellFacts) {
     for command in &read.commands {
         let connects = command
             .effects
             .iter()
             .filter(|e| e.kind == EffectKind::Connects);
         for target in connects.filter_map(|effect| effect.target.as_deref()) {
-            texts::read_target(facts, target);
+            hosts.read_target(target);
         }
-        targets::read(facts, command);
+        targets::read(hosts, command);
         for argument in command.arguments.iter().filter(|a| a.is_literal()) {
-            texts::read_word(facts, &argument.text);
+            hosts.read_word(&argument.text);
         }
     }
     for redirect in read.redirects.iter().filter(|r| r.target.is_literal()) {
-        texts::read_word(facts, &redirect.target.text);
+        hosts.read_word(&redirect.target.text);
     }
     let values = read.assignments.iter().filter_map(|a| a.value.as_ref());
     for value in values.filter(|value| value.is_literal()) {
-        texts::read_word(facts, &value.text);
+        hosts.read_word(&value.text);
     }
 }
 
@@ -187,15 +191,18 @@ fn effects(command: &Command) -> Value {
     json!(kinds)
 }
 
-fn opaque_kinds(read: &ShellFacts, index: usize) -> Value {
-    let of_command = read
-        .opaque
-        .iter()
-        .filter(|opaque| opaque.command == Some(index));
-    let mut kinds: Vec<&str> = of_command.map(|opaque| opaque.kind.as_str()).collect();
-    kinds.sort_unstable();
-    kinds.dedup();
-    json!(kinds)
+/// Why a command is not understood in full, by its place.
+fn opaque_kinds(read: &ShellFacts) -> BTreeMap<usize, BTreeSet<&'static str>> {
+    let mut kinds: BTreeMap<usize, BTreeSet<&str>> = BTreeMap::new();
+    for opaque in &read.opaque {
+        if let Some(command) = opaque.command {
+            kinds
+                .entry(command)
+                .or_default()
+                .insert(opaque.kind.as_str());
+        }
+    }
+    kinds
 }
 
 fn directory(directory: &Directory) -> Value {

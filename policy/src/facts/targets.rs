@@ -3,9 +3,7 @@
 //! More rather than fewer: every word that is no option and no value of an option that is known to
 //! take one. A word that only the run time knows may be a host, so it makes one without a name.
 
-use serde_json::json;
-
-use super::{Facts, Kind, texts};
+use super::texts::Hosts;
 use crate::shell::{Argument, Command};
 
 /// A program that speaks to hosts it is given, and its options whose value is no host.
@@ -141,7 +139,7 @@ const PROGRAMS: &[Program] = &[
 ];
 
 /// Reads the hosts of a command that is known to connect to what it is given.
-pub(super) fn read(facts: &mut Facts, command: &Command) {
+pub(super) fn read(hosts: &mut Hosts<'_>, command: &Command) {
     let named = |program: &&Program| program.names.contains(&command.name.as_str());
     let Some(program) = PROGRAMS.iter().find(named) else {
         return;
@@ -153,22 +151,21 @@ pub(super) fn read(facts: &mut Facts, command: &Command) {
             true if argument.text.starts_with('-') && argument.text.len() > 1 => {
                 is_value = program.takes_value(&argument.text);
             }
-            true => texts::read_target(facts, &argument.text),
+            true => hosts.read_target(&argument.text),
             false => {
                 is_value = false;
-                unknown(facts, argument);
+                unknown(hosts, argument);
             }
         }
     }
 }
 
-/// A host that nobody knows yet.
-fn unknown(facts: &mut Facts, argument: &Argument) {
+/// A host that nobody knows yet, unless the word is an option.
+fn unknown(hosts: &mut Hosts<'_>, argument: &Argument) {
     let known = argument.text.get(..argument.known_prefix_bytes);
     let is_option = known.is_some_and(|known| known.starts_with('-'));
-    let atom = json!({"name": null, "disguise": ["unknown"]});
-    if !is_option && !facts.atoms(Kind::Host).contains(&atom) {
-        facts.push(Kind::Host, atom);
+    if !is_option {
+        hosts.unknown();
     }
 }
 
@@ -188,12 +185,13 @@ impl Program {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::facts::{Facts, Kind};
     use crate::shell::analyse;
 
     fn hosts(text: &str) -> Vec<String> {
         let mut facts = Facts::default();
         for command in &analyse(text).commands {
-            read(&mut facts, command);
+            read(&mut Hosts::of(&mut facts), command);
         }
         let names = facts.atoms(Kind::Host).iter();
         names

@@ -3,6 +3,8 @@
 //! Readers that give up say so, and then there is an atom for that too: nothing is left out in
 //! silence.
 
+use std::collections::HashSet;
+
 use serde_json::{Value, json};
 
 use super::{Facts, Kind, Needs, object};
@@ -15,6 +17,10 @@ use crate::texts::unicode::unicode;
 
 /// The texts of one call that are searched, so that ten thousand short ones end as well.
 const MAX_TEXTS: usize = 1_024;
+
+/// Hosts of one call that are listed: more than any command names, and what one text lists four
+/// times.
+const MAX_HOSTS: usize = 1_024;
 
 /// The bytes of decoded text that a fact shows.
 const MAX_DECODED_CHARS: usize = 4_096;
@@ -47,7 +53,7 @@ fn disguise(path: &Path) -> Value {
 /// An argument that is a URL or a host.
 pub(super) fn read_url(facts: &mut Facts, argument: &str, text: &str) {
     match read_host(text) {
-        Some(host) => add_host(facts, &host),
+        Some(host) => Hosts::of(facts).add(host),
         None => facts.push(
             Kind::Opaque,
             json!({"kind": "host", "about": format!("argument {argument} names no host")}),
@@ -55,30 +61,73 @@ pub(super) fn read_url(facts: &mut Facts, argument: &str, text: &str) {
     }
 }
 
-/// A word that a program takes for a host.
-pub(super) fn read_target(facts: &mut Facts, text: &str) {
-    match read_host(text) {
-        Some(host) => add_host(facts, &host),
-        None => read_word(facts, text),
+/// Collects the hosts of one call, each once.
+pub(super) struct Hosts<'f> {
+    facts: &'f mut Facts,
+    seen: HashSet<Host>,
+    unknown: bool,
+    full: bool,
+}
+
+impl<'f> Hosts<'f> {
+    pub(super) fn of(facts: &'f mut Facts) -> Self {
+        Self {
+            facts,
+            seen: HashSet::new(),
+            unknown: false,
+            full: false,
+        }
+    }
+
+    /// A word that a program takes for a host.
+    pub(super) fn read_target(&mut self, text: &str) {
+        match read_host(text) {
+            Some(host) => self.add(host),
+            None => self.read_word(text),
+        }
+    }
+
+    /// A word that may name hosts.
+    pub(super) fn read_word(&mut self, text: &str) {
+        let hosts = find_hosts(text);
+        hosts.found.into_iter().for_each(|host| self.add(host));
+        if !hosts.complete {
+            self.more();
+        }
+    }
+
+    /// A host that nobody knows yet.
+    pub(super) fn unknown(&mut self) {
+        if !std::mem::replace(&mut self.unknown, true) {
+            let atom = json!({"name": null, "disguise": ["unknown"]});
+            self.facts.push(Kind::Host, atom);
+        }
+    }
+
+    fn add(&mut self, host: Host) {
+        if self.seen.contains(&host) {
+            return;
+        }
+        if self.seen.len() >= MAX_HOSTS {
+            return self.more();
+        }
+        self.facts.push(Kind::Host, host_atom(&host));
+        self.seen.insert(host);
+    }
+
+    /// There are hosts that are not listed.
+    fn more(&mut self) {
+        if !std::mem::replace(&mut self.full, true) {
+            self.facts.push(
+                Kind::Opaque,
+                json!({"kind": "hosts", "about": "more hosts than are read"}),
+            );
+        }
     }
 }
 
-/// A word that may name hosts.
-pub(super) fn read_word(facts: &mut Facts, text: &str) {
-    let hosts = find_hosts(text);
-    for host in &hosts.found {
-        add_host(facts, host);
-    }
-    if !hosts.complete {
-        facts.push(
-            Kind::Opaque,
-            json!({"kind": "hosts", "about": "more hosts than are read"}),
-        );
-    }
-}
-
-fn add_host(facts: &mut Facts, host: &Host) {
-    let atom = object([
+fn host_atom(host: &Host) -> Value {
+    object([
         ("name", Some(host.name.as_str().into())),
         ("address", host.address.map(|a| a.to_string().into())),
         (
@@ -91,10 +140,7 @@ fn add_host(facts: &mut Facts, host: &Host) {
             "disguise",
             Some(host.disguise.iter().map(|d| d.as_str()).collect()),
         ),
-    ]);
-    if !facts.atoms(Kind::Host).contains(&atom) {
-        facts.push(Kind::Host, atom);
-    }
+    ])
 }
 
 /// Every text of the arguments, for what rules ask for.

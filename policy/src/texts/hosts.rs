@@ -31,7 +31,7 @@ pub const MAX_AUTHORITY_BYTES: usize = 1024;
 pub const MAX_HOSTS: usize = 256;
 
 /// A host that a text names.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Host {
     /// Lower case, punycode, without trailing dots; an address in its usual form and without
     /// brackets. Empty for a transport without a host (`ext::sh -c …`).

@@ -3,6 +3,7 @@
 //! two can be held against each other: by the tests here and by the fuzz target `engine`.
 
 use std::cmp::Ordering;
+use std::net::IpAddr;
 
 use serde_json::{Value, json};
 
@@ -30,14 +31,40 @@ pub(crate) fn scene(call: &Value, facts: &Value) -> Value {
     scene
 }
 
+/// What is known of the world beside a call, for one rule.
+#[derive(Clone, Copy)]
+pub(crate) struct World {
+    /// What its `when` comes to; true without one.
+    pub(crate) when: Option<bool>,
+    /// Whether it has not expired yet; true if it never does.
+    pub(crate) lives: Option<bool>,
+}
+
+impl World {
+    pub(crate) const PLAIN: Self = Self {
+        when: Some(true),
+        lives: Some(true),
+    };
+}
+
 /// The ids of the rules that take effect, the strictest first, then by id.
+#[allow(dead_code, reason = "each user takes a part")]
 pub(crate) fn taking_effect(policy: &str, scene: &Value) -> Vec<String> {
+    taking_effect_in(policy, scene, &|_| World::PLAIN)
+}
+
+/// The same in a world that says something of each rule, by its id.
+pub(crate) fn taking_effect_in(
+    policy: &str,
+    scene: &Value,
+    world: &dyn Fn(&str) -> World,
+) -> Vec<String> {
     let file: toml::Table = policy.parse().unwrap();
     let none = Vec::new();
     let rules = file.get("rule").map_or(&none, |r| r.as_array().unwrap());
     let mut found: Vec<(u8, String)> = rules
         .iter()
-        .filter(|rule| is_enforced(rule) && takes_effect(rule, scene))
+        .filter(|rule| is_enforced(rule) && takes_effect(rule, scene, world(text(rule, "id"))))
         .map(|rule| {
             (
                 strictness(text(rule, "effect")),
@@ -118,9 +145,8 @@ pub(crate) fn covering_profiles(policy: &str, ids: &[String], scene: &Value) -> 
 /// What a call does by itself. A snippet, a secret and the like are only described.
 fn gives_authority(kind: &str, atom: &Value) -> bool {
     match kind {
-        "command" => atom["kind"] != "function",
         "assignment" => atom["influence"] == "code",
-        "redirect" | "opaque" | "host" | "path" => true,
+        "command" | "redirect" | "opaque" | "host" | "path" => true,
         _ => false,
     }
 }
@@ -133,14 +159,18 @@ fn atoms<'a>(kind: &str, scene: &'a Value) -> impl Iterator<Item = &'a Value> {
         .flatten()
 }
 
-/// An allow must be certain, a hold or deny must only be possible. An allow that speaks of atoms
-/// must cover one; a hold or deny needs one of each kind that it speaks of.
-fn takes_effect(rule: &toml::Value, scene: &Value) -> bool {
-    let call = truth(rule, |fact| kind_of(fact).is_none(), scene);
+/// An allow must be certain and not have expired, a hold or deny must only be possible. An allow
+/// that speaks of atoms must cover one; a hold or deny needs one of each kind that it speaks of.
+fn takes_effect(rule: &toml::Value, scene: &Value, world: World) -> bool {
+    let call = both(
+        truth(rule, |fact| kind_of(fact).is_none(), scene),
+        world.when,
+    );
     let mut kinds = KINDS.iter().filter(|kind| speaks_of(rule, kind));
     if text(rule, "effect") == "allow" {
         let some = KINDS.iter().any(|kind| speaks_of(rule, kind));
         return call == Some(true)
+            && world.lives == Some(true)
             && (!some
                 || kinds.any(|kind| atoms(kind, scene).any(|atom| covers(rule, kind, atom))));
     }
@@ -180,17 +210,22 @@ fn truth(rule: &toml::Value, meant: impl Fn(&str) -> bool, scene: &Value) -> Opt
         let table = rule.get(part).and_then(toml::Value::as_table);
         let clauses = table.into_iter().flatten().filter(|(fact, _)| meant(fact));
         clauses
-            .map(|(fact, condition)| holds(condition, &find(fact, scene)))
+            .map(|(fact, condition)| match fact.as_str() {
+                "command.flags" => holds_of_flags(condition, &find(fact, scene)),
+                fact => holds(condition, &find(fact, scene)),
+            })
             .collect()
     };
     let unless = truths("unless").into_iter().map(|t| t.map(|t| !t));
-    let all: Vec<Option<bool>> = truths("match").into_iter().chain(unless).collect();
-    if all.contains(&Some(false)) {
-        Some(false)
-    } else if all.contains(&None) {
-        None
-    } else {
-        Some(true)
+    let all = truths("match").into_iter().chain(unless);
+    all.fold(Some(true), both)
+}
+
+fn both(one: Option<bool>, other: Option<bool>) -> Option<bool> {
+    match (one, other) {
+        (Some(false), _) | (_, Some(false)) => Some(false),
+        (None, _) | (_, None) => None,
+        (Some(true), Some(true)) => Some(true),
     }
 }
 
@@ -236,18 +271,89 @@ fn holds(condition: &toml::Value, fact: &Found) -> Option<bool> {
         ("equals", Found::There(value)) => equals(wanted, value),
         ("any_of", Found::There(value)) => any_of(wanted.as_array().unwrap(), value),
         ("range", Found::There(value)) => within(wanted, value),
-        ("any", Found::There(value)) => {
-            let truths = of_elements(wanted, value)?;
-            let known = truths.contains(&Some(true)) || !truths.contains(&None);
-            known.then(|| truths.contains(&Some(true)))
-        }
-        ("all", Found::There(value)) => {
-            let truths = of_elements(wanted, value)?;
-            let known = truths.contains(&Some(false)) || !truths.contains(&None);
-            known.then(|| !truths.contains(&Some(false)))
-        }
+        ("any", Found::There(value)) => any(&of_elements(wanted, value)?),
+        ("all", Found::There(value)) => all(&of_elements(wanted, value)?),
+        ("cidr", Found::There(value)) => in_ranges(wanted, value.as_str()?),
         (word, Found::There(value)) => search(word, wanted.as_str().unwrap(), value.as_str()?),
     }
+}
+
+fn any(truths: &[Option<bool>]) -> Option<bool> {
+    let known = truths.contains(&Some(true)) || !truths.contains(&None);
+    known.then(|| truths.contains(&Some(true)))
+}
+
+fn all(truths: &[Option<bool>]) -> Option<bool> {
+    truths.iter().copied().fold(Some(true), both)
+}
+
+/// Of the options of a command: `--rec` may be short for any longer one.
+fn holds_of_flags(condition: &toml::Value, fact: &Found) -> Option<bool> {
+    let of_each = |word: &str| {
+        let inner = condition.get(word)?;
+        let Found::There(Value::Array(flags)) = fact else {
+            return None;
+        };
+        let truths = flags.iter().map(|flag| holds_of_flag(inner, flag));
+        Some(truths.collect::<Vec<_>>())
+    };
+    match (of_each("any"), of_each("all")) {
+        (Some(truths), _) => any(&truths),
+        (None, Some(truths)) => all(&truths),
+        (None, None) => holds(condition, fact),
+    }
+}
+
+fn holds_of_flag(condition: &toml::Value, flag: &Value) -> Option<bool> {
+    let truth = holds(condition, &Found::There(flag.clone()));
+    let short = flag
+        .as_str()
+        .filter(|flag| flag.len() > 2 && flag.starts_with("--"));
+    match (truth, short) {
+        (Some(false), Some(short)) if may_mean(condition, short) => None,
+        (truth, _) => truth,
+    }
+}
+
+/// Whether a longer option that begins like this one could fulfil the condition.
+fn may_mean(condition: &toml::Value, short: &str) -> bool {
+    let longer = |one: &toml::Value| {
+        let one = one.as_str().unwrap_or_default();
+        one != short && one.starts_with(short)
+    };
+    match condition {
+        toml::Value::Array(list) => list.iter().any(longer),
+        toml::Value::Table(table) => table.iter().any(|(word, wanted)| match word.as_str() {
+            "prefix" => wanted.as_str().unwrap().starts_with(short),
+            word => matches!(word, "suffix" | "contains" | "glob" | "regex"),
+        }),
+        one => longer(one),
+    }
+}
+
+/// An IPv4 address that is written as IPv6 is that IPv4 address.
+fn in_ranges(ranges: &toml::Value, text: &str) -> Option<bool> {
+    let address = text.parse::<IpAddr>().ok()?.to_canonical();
+    let ranges = match ranges {
+        toml::Value::Array(list) => list.iter().collect(),
+        one => vec![one],
+    };
+    Some(ranges.into_iter().any(|range| {
+        let range = range.as_str().unwrap();
+        let (first, length) = range.split_once('/').unwrap_or((range, "128"));
+        let (first, address) = (bits(first.parse().unwrap()), bits(address));
+        let length = length.parse::<usize>().unwrap().min(first.len());
+        first.len() == address.len() && first[..length] == address[..length]
+    }))
+}
+
+fn bits(address: IpAddr) -> Vec<bool> {
+    let bytes = match address {
+        IpAddr::V4(address) => address.octets().to_vec(),
+        IpAddr::V6(address) => address.octets().to_vec(),
+    };
+    let of_byte = |byte: u8| (0..8).rev().map(move |bit| byte >> bit & 1 == 1);
+    bytes.into_iter().flat_map(of_byte).collect()
 }
 
 /// What the condition makes of each element. None: there are no elements to ask.

@@ -30,6 +30,39 @@ pub enum Proof {
     System,
 }
 
+/// The real host while programs run in containers, which no arena can hold: Docker makes them beside
+/// it. Whatever leaves a container shows here.
+#[derive(Debug)]
+pub struct HostWatch {
+    aims: Aims,
+    host: Host,
+    marker: String,
+}
+
+impl HostWatch {
+    /// Looks at every place that `aims` names, and listens on its ports.
+    #[must_use]
+    pub fn start(aims: Aims, proof: Proof) -> Self {
+        Self {
+            host: Host::look(&aims, proof),
+            marker: arena::secret(),
+            aims,
+        }
+    }
+
+    /// A secret for places that no program may read; a process that bears it is a trace.
+    #[must_use]
+    pub fn marker(&self) -> &str {
+        &self.marker
+    }
+
+    /// What is different now.
+    #[must_use]
+    pub fn traces(&self) -> Vec<String> {
+        self.host.traces(&self.aims, &self.marker)
+    }
+}
+
 /// The project's own hostile programs, for what no corpus tries.
 #[must_use]
 pub fn own_programs() -> Vec<Case> {

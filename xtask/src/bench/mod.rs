@@ -10,9 +10,12 @@
 //! that the machine lacks is named, not passed over.
 
 mod call;
+pub(crate) mod containers;
 mod contender;
 pub(crate) mod decide;
 mod docker;
+pub(crate) mod ledger;
+pub(crate) mod egress;
 mod load;
 mod memory;
 pub(crate) mod reload;

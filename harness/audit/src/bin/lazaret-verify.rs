@@ -1,39 +1,64 @@
-//! `lazaret-verify FILE [--json]`: does this ledger hold?
+//! `lazaret-verify FILE`: does this ledger, export or proof hold?
 //!
-//! Needs the file and nothing else: no daemon, no network, no configuration.
-//! Never writes. Prints one line; exits with 0 when the ledger holds, 1 at the
-//! first fault, 2 when there was nothing to judge.
+//! Needs the file and a public key, and nothing else: no daemon, no network, no
+//! configuration. Never writes. Prints one line; exits with 0 when it holds, 1
+//! at the first fault, 2 when there was nothing to judge.
 
 use std::ffi::OsString;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use audit::{Digest, Fault, Id, Verified};
+use audit::{Checkpoint, Fault, PublicKey, Trust, judge};
 use serde_json::json;
 
-const USAGE: &str = "usage: lazaret-verify FILE [--json]
+const USAGE: &str =
+    "usage: lazaret-verify FILE [--key KEY] [--witness KEY]... [--anchor FILE]... [--json]
 
-Verifies a Lazaret ledger: every record, every body, the chain and its end.
+Verifies what FILE is: a Lazaret ledger, an export of one (JSON Lines, or a
+directory of tiles), the proof of one record, or the proof that one ledger is
+a beginning of another (with --anchor for the older checkpoint).
+
+  --key KEY      the ledger's public key, or a file that holds it
+                 [default: keys/NAME.pub beside a ledger, which shows accidents only]
+  --witness KEY  a witness that must have cosigned
+  --anchor FILE  a checkpoint that was kept elsewhere: a ledger that was cut or
+                 put back is found by it
+  --json         print a document instead of a line
+
 Exits with 0 when it holds, 1 at the first fault, 2 when it cannot be read.";
 
+/// A key or a checkpoint is a short text.
+const MAX_TEXT_BYTES: u64 = 64 * 1024;
+
 /// How the answer is printed.
+#[derive(Clone, Copy)]
 enum Style {
     Line,
     Json,
 }
 
 /// What was typed.
+#[derive(Default)]
+struct Typed {
+    file: Option<PathBuf>,
+    key: Option<String>,
+    witnesses: Vec<String>,
+    anchors: Vec<PathBuf>,
+    json: bool,
+}
+
+/// What is asked for.
 enum Request {
-    Verify(PathBuf, Style),
+    Verify(Typed),
     Help,
     Version,
     Wrong,
 }
 
 fn main() -> ExitCode {
-    let (path, style) = match parse(std::env::args_os().skip(1)) {
-        Request::Verify(path, style) => (path, style),
+    let typed = match parse(std::env::args_os().skip(1)) {
+        Request::Verify(typed) => typed,
         Request::Help => return say(USAGE, 0),
         Request::Version => return say(concat!("lazaret-verify ", env!("CARGO_PKG_VERSION")), 0),
         Request::Wrong => {
@@ -41,28 +66,94 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    match (audit::verify(&path), style) {
-        (Ok(verified), Style::Line) => say(&line(&verified), 0),
-        (Ok(verified), Style::Json) => say(&holds(&verified).to_string(), 0),
-        (Err(fault), Style::Line) => say(&format!("FAULT {fault}"), code(&fault)),
-        (Err(fault), Style::Json) => say(&fails(&fault).to_string(), code(&fault)),
+    let style = if typed.json { Style::Json } else { Style::Line };
+    let Some(file) = &typed.file else {
+        eprintln!("{USAGE}");
+        return ExitCode::from(2);
+    };
+    match trust(&typed, file).and_then(|trust| judge(file, &trust)) {
+        Ok(holds) => match style {
+            Style::Line => say(&holds.to_string(), 0),
+            Style::Json => say(&holds.to_json().to_string(), 0),
+        },
+        Err(fault) => match style {
+            Style::Line => say(&format!("FAULT {fault}"), code(&fault)),
+            Style::Json => say(&fails(&fault).to_string(), code(&fault)),
+        },
     }
 }
 
 fn parse(arguments: impl Iterator<Item = OsString>) -> Request {
-    let mut path = None;
-    let mut style = Style::Line;
-    for argument in arguments {
+    let mut typed = Typed::default();
+    let mut arguments = arguments;
+    while let Some(argument) = arguments.next() {
         match argument.to_str() {
-            Some("--json") => style = Style::Json,
+            Some("--json") => typed.json = true,
             Some("--help" | "-h") => return Request::Help,
             Some("--version" | "-V") => return Request::Version,
+            Some(option @ ("--key" | "--witness" | "--anchor")) => {
+                let Some(value) = arguments.next() else {
+                    return Request::Wrong;
+                };
+                match option {
+                    "--anchor" => typed.anchors.push(PathBuf::from(value)),
+                    "--witness" => typed.witnesses.push(value.to_string_lossy().into_owned()),
+                    _ => typed.key = Some(value.to_string_lossy().into_owned()),
+                }
+            }
             Some(text) if text.starts_with('-') => return Request::Wrong,
-            Some(_) | None if path.is_some() => return Request::Wrong,
-            Some(_) | None => path = Some(PathBuf::from(argument)),
+            Some(_) | None if typed.file.is_some() => return Request::Wrong,
+            Some(_) | None => typed.file = Some(PathBuf::from(argument)),
         }
     }
-    path.map_or(Request::Wrong, |path| Request::Verify(path, style))
+    Request::Verify(typed)
+}
+
+fn trust(typed: &Typed, file: &Path) -> Result<Trust, Fault> {
+    let key = match &typed.key {
+        Some(key) => Some(public_key(key)?),
+        None => Trust::beside(file).key,
+    };
+    let witnesses = typed.witnesses.iter().map(|key| public_key(key));
+    let anchors = typed.anchors.iter().map(|path| {
+        let text = read(path)?;
+        let anchor = Checkpoint::parse(&text).map_err(|error| wrong(path, &error.to_string()))?;
+        match &key {
+            Some(key) if !anchor.is_signed_by(key) => Err(wrong(
+                path,
+                &format!("it is not signed by `{}`", key.name()),
+            )),
+            Some(_) | None => Ok(anchor),
+        }
+    });
+    Ok(Trust {
+        witnesses: witnesses.collect::<Result<_, _>>()?,
+        anchors: anchors.collect::<Result<_, _>>()?,
+        key,
+    })
+}
+
+/// A key as it was typed, or in the file of that name.
+fn public_key(typed: &str) -> Result<PublicKey, Fault> {
+    let path = Path::new(typed);
+    let text = match path.is_file() {
+        true => read(path)?,
+        false => typed.to_owned(),
+    };
+    PublicKey::parse(&text).map_err(|error| Fault::Unreadable(error.to_string()))
+}
+
+fn read(path: &Path) -> Result<String, Fault> {
+    use std::io::Read as _;
+    let mut text = String::new();
+    let file = std::fs::File::open(path);
+    let read = file.and_then(|file| file.take(MAX_TEXT_BYTES).read_to_string(&mut text));
+    read.map_err(|error| wrong(path, &error.to_string()))?;
+    Ok(text)
+}
+
+fn wrong(path: &Path, detail: &str) -> Fault {
+    Fault::Unreadable(format!("`{}`: {detail}", path.display()))
 }
 
 fn say(line: &str, code: u8) -> ExitCode {
@@ -73,36 +164,6 @@ fn say(line: &str, code: u8) -> ExitCode {
 
 fn code(fault: &Fault) -> u8 {
     if fault.is_unreadable() { 2 } else { 1 }
-}
-
-fn line(verified: &Verified) -> String {
-    let mark = match verified.marked {
-        Some(count) => format!("mark at {count}"),
-        None => "no mark beside it".to_owned(),
-    };
-    format!(
-        "holds: {} records, {} bodies, {} open calls, {mark}, head {}",
-        verified.records,
-        verified.bodies,
-        verified.open_calls.len(),
-        Digest(verified.head_hash),
-    )
-}
-
-fn holds(verified: &Verified) -> serde_json::Value {
-    let open: Vec<_> = verified
-        .open_calls
-        .iter()
-        .map(|call| json!({"seq": call.seq, "call_id": Id(call.call_id).to_string()}))
-        .collect();
-    json!({
-        "holds": true,
-        "records": verified.records,
-        "bodies": verified.bodies,
-        "head": Digest(verified.head_hash).to_string(),
-        "marked": verified.marked,
-        "open_calls": open,
-    })
 }
 
 fn fails(fault: &Fault) -> serde_json::Value {

@@ -49,6 +49,7 @@ pub(crate) fn outcome(call_id: [u8; 16], decision_seq: u64, stdout: &[u8]) -> Ou
         truncated_stderr: false,
         usage: json!({"wall_us": 900}),
         receipt: Value::Null,
+        repeat: None,
     }
 }
 
@@ -105,6 +106,7 @@ pub(crate) fn contents(path: &Path) -> Vec<String> {
     };
     let mut all = vec![format!("{:?}", reader.count())];
     all.push(format!("{:?}", reader.tail(1000)));
+    all.push(format!("{:?}", reader.checkpoint()));
     for seq in 1..=reader.count().unwrap_or(0).min(1000) {
         let Ok(Some(record)) = reader.get(seq) else {
             all.push(format!("{:?}", reader.get(seq)));
@@ -114,8 +116,8 @@ pub(crate) fn contents(path: &Path) -> Vec<String> {
         if let Some(call) = record.call_id() {
             all.push(format!("{:?}", reader.by_call(&call)));
         }
-        for body in record.data().bodies() {
-            all.push(format!("{:?}", reader.body(&body.digest.0)));
+        for named in record.data().bodies() {
+            all.push(format!("{:?}", reader.body(seq, &named)));
         }
     }
     all

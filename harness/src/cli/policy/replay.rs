@@ -185,7 +185,7 @@ impl<'a> Replay<'a> {
         if since.is_some_and(|since| record.time_us() < since) {
             return Ok(());
         }
-        let Some(call) = call(reader, recorded)? else {
+        let Some(call) = call(reader, record.seq(), recorded)? else {
             self.not_decided += 1;
             return Ok(());
         };
@@ -277,16 +277,24 @@ impl<'a> Replay<'a> {
     }
 }
 
-/// The call as it was recorded; none when its arguments are gone, or are no call for this program.
-fn call(reader: &Reader, recorded: &Recorded) -> Result<Option<ToolCall>, Failure> {
-    let Some(body) = reader.body(&recorded.arguments.digest.0)? else {
+/// The call as it was recorded; none when something of it was erased, or is no call for this program.
+fn call(reader: &Reader, seq: u64, recorded: &Recorded) -> Result<Option<ToolCall>, Failure> {
+    let (Some(principal), Some(session)) = (recorded.principal.kept(), recorded.session.kept())
+    else {
+        return Ok(None);
+    };
+    // A decision has one body, its arguments, unless they were erased.
+    let bodies = Data::Decision(recorded.clone()).bodies();
+    let Some(arguments) = bodies.first() else {
+        return Ok(None);
+    };
+    let Some(body) = reader.body(seq, arguments)? else {
         return Ok(None);
     };
     let Ok(arguments) = policy::json::parse(&body) else {
         return Ok(None);
     };
-    let session = recorded.session.as_deref();
-    Ok(ToolCall::new(&recorded.tool, arguments, &recorded.principal, session).ok())
+    Ok(ToolCall::new(&recorded.tool, arguments, principal, session.as_deref()).ok())
 }
 
 // ---- telling ------------------------------------------------------------------------------------

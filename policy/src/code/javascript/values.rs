@@ -4,7 +4,7 @@ use oxc_ast::ast::{
     Argument, BinaryExpression, CallExpression, ChainElement, Expression, MemberExpression,
 };
 
-use super::super::budget::{MAX_ARGUMENTS, MAX_VALUE_DEPTH};
+use super::super::budget::{MAX_ARGUMENTS, MAX_VALUE_DEPTH, PARTS_PER_STEP};
 use super::super::facts::DynamicKind;
 use super::super::value::{Value, Values, add, text};
 use super::Reader;
@@ -24,6 +24,12 @@ impl<'a> Reader<'a> {
         if !self.collector.budget.step() {
             return vec![Value::Unknown];
         }
+        let values = self.followed(expression, depth);
+        self.collector.budget.values(values.len());
+        values
+    }
+
+    fn followed(&mut self, expression: &'a Expression<'a>, depth: usize) -> Values {
         if let Some(member) = expression.as_member_expression() {
             return self.member_at(member, depth);
         }
@@ -151,6 +157,7 @@ impl<'a> Reader<'a> {
             && inner.operator.as_str() == "+"
         {
             if parts.len() >= MAX_ARGUMENTS {
+                self.collector.budget.values(MAX_ARGUMENTS / PARTS_PER_STEP);
                 return vec![Value::Unknown];
             }
             parts.push(&inner.right);

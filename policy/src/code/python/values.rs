@@ -2,7 +2,7 @@
 
 use ruff_python_ast::{self as ast, Expr};
 
-use super::super::budget::{MAX_ARGUMENTS, MAX_VALUE_DEPTH};
+use super::super::budget::{MAX_ARGUMENTS, MAX_VALUE_DEPTH, PARTS_PER_STEP};
 use super::super::facts::DynamicKind;
 use super::super::value::{Value, Values, add, text};
 use super::{Reader, elements};
@@ -22,6 +22,12 @@ impl<'a> Reader<'a> {
         if !self.collector.budget.step() {
             return vec![Value::Unknown];
         }
+        let values = self.followed(expression, depth);
+        self.collector.budget.values(values.len());
+        values
+    }
+
+    fn followed(&mut self, expression: &'a Expr, depth: usize) -> Values {
         match expression {
             Expr::Name(name) => self.names.values(&name.id).iter().map(builtin).collect(),
             Expr::Attribute(attribute) => self.attribute_values(attribute, depth),
@@ -86,11 +92,13 @@ impl<'a> Reader<'a> {
             && matches!(inner.op, ast::Operator::Add)
         {
             if parts.len() >= MAX_ARGUMENTS {
+                self.collector.budget.values(MAX_ARGUMENTS / PARTS_PER_STEP);
                 return vec![Value::Unknown];
             }
             parts.push(&inner.right);
             left = &inner.left;
         }
+        self.collector.budget.values(parts.len() / PARTS_PER_STEP);
         let mut total: Option<Value> = text(&self.at(left, depth + 1)).map(known);
         while let (Some(before), Some(part)) = (total.take(), parts.pop()) {
             total = text(&self.at(part, depth + 1)).map(|text| before.plus(&known(text)));

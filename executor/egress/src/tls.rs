@@ -1,0 +1,248 @@
+//! TLS on both sides: what servers are trusted, and certificates for hosts that are looked into.
+//!
+//! The authority belongs to one installation: its key is made here, kept in a file that only its
+//! owner reads, and never leaves this process. It signs for the hosts of tunnels that a profile
+//! wants inspected; guests of such a profile trust its certificate. Towards servers the roots of the
+//! host hold, or those that the configuration names. Fails with [`TlsError`].
+
+use std::collections::HashMap;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, SanType, date_time_ymd,
+};
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use thiserror::Error;
+
+use crate::host::Host;
+use crate::limits::MAX_CERTIFICATES;
+
+/// The protocol inside of TLS, on both sides: the one that is parsed strictly.
+const HTTP_1_1: &[u8] = b"http/1.1";
+
+const KEY_FILE: &str = "egress-authority.key";
+const CERTIFICATE_FILE: &str = "egress-authority.pem";
+
+/// What goes wrong with keys and certificates before anything runs.
+#[derive(Debug, Error)]
+pub enum TlsError {
+    /// A file of the authority that cannot be used.
+    #[error("`{}`: {source}; remove both files of the authority to have new ones made", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A certificate that cannot be made.
+    #[error("a certificate cannot be made: {0}")]
+    Certificate(#[from] rcgen::Error),
+    /// A configuration that rustls refuses.
+    #[error("TLS cannot be set up: {0}")]
+    Setup(#[from] rustls::Error),
+    /// A host without roots.
+    #[error("the host trusts no certificate authority; install its package of certificates")]
+    NoRoots,
+    /// Certificates that cannot be read.
+    #[error("the trusted certificates cannot be read: {0}")]
+    Roots(String),
+}
+
+/// Which servers are believed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Trust {
+    /// Those that the host trusts.
+    #[default]
+    System,
+    /// Those that the host trusts, and those of these certificates in PEM.
+    SystemAnd(String),
+    /// Those of these certificates in PEM alone.
+    Only(String),
+}
+
+/// The certificate authority of an installation.
+pub struct Authority {
+    key: KeyPair,
+    certificate_pem: String,
+    /// One key for all hosts: what it protects is the way from a guest to us.
+    leaf_key: KeyPair,
+    configs: Mutex<HashMap<Host, Arc<ServerConfig>>>,
+}
+
+impl Authority {
+    /// The authority whose files are in `directory`; made when there are none.
+    ///
+    /// # Errors
+    /// [`TlsError`] when a file cannot be read or made.
+    pub fn open(directory: &Path) -> Result<Self, TlsError> {
+        let key_file = directory.join(KEY_FILE);
+        let certificate_file = directory.join(CERTIFICATE_FILE);
+        let key_pem = match fs::read_to_string(&key_file) {
+            Ok(text) => Some(text),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(source) => {
+                let path = key_file;
+                return Err(TlsError::File { path, source });
+            }
+        };
+        if let Some(key_pem) = key_pem {
+            let certificate_pem = fs::read_to_string(&certificate_file).map_err(|source| {
+                let path = certificate_file;
+                TlsError::File { path, source }
+            })?;
+            return Self::with(KeyPair::from_pem(&key_pem)?, certificate_pem);
+        }
+        let authority = Self::make()?;
+        write(&certificate_file, 0o644, &authority.certificate_pem)?;
+        write(&key_file, 0o600, &authority.key.serialize_pem())?;
+        Ok(authority)
+    }
+
+    /// A new authority that is kept nowhere.
+    ///
+    /// # Errors
+    /// [`TlsError`] when there is no randomness.
+    pub fn make() -> Result<Self, TlsError> {
+        let key = KeyPair::generate()?;
+        let certificate = params()?.self_signed(&key)?;
+        Self::with(key, certificate.pem())
+    }
+
+    fn with(key: KeyPair, certificate_pem: String) -> Result<Self, TlsError> {
+        Ok(Self {
+            key,
+            certificate_pem,
+            leaf_key: KeyPair::generate()?,
+            configs: Mutex::default(),
+        })
+    }
+
+    /// What guests of an inspected profile trust, in PEM.
+    #[must_use]
+    pub fn certificate_pem(&self) -> &str {
+        &self.certificate_pem
+    }
+
+    /// How to be this host, towards a guest.
+    pub(crate) fn server_config(&self, host: &Host) -> Result<Arc<ServerConfig>, TlsError> {
+        let mut configs = self.configs.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(config) = configs.get(host) {
+            return Ok(Arc::clone(config));
+        }
+        if configs.len() >= MAX_CERTIFICATES {
+            configs.clear();
+        }
+        let config = Arc::new(self.make_config(host)?);
+        configs.insert(host.clone(), Arc::clone(&config));
+        Ok(config)
+    }
+
+    fn make_config(&self, host: &Host) -> Result<ServerConfig, TlsError> {
+        let mut leaf = CertificateParams::default();
+        leaf.not_before = date_time_ymd(2020, 1, 1);
+        leaf.not_after = date_time_ymd(2049, 12, 31);
+        leaf.subject_alt_names = vec![match host {
+            Host::Name(name) => SanType::DnsName(name.as_str().try_into()?),
+            Host::Address(address) => SanType::IpAddress(*address),
+        }];
+        leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        leaf.use_authority_key_identifier_extension = true;
+        let issuer = Issuer::new(params()?, &self.key);
+        let certificate = leaf.signed_by(&self.leaf_key, &issuer)?;
+        let key = PrivatePkcs8KeyDer::from(self.leaf_key.serialize_der());
+        let mut config = ServerConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], PrivateKeyDer::Pkcs8(key))?;
+        config.alpn_protocols = vec![HTTP_1_1.to_vec()];
+        Ok(config)
+    }
+}
+
+/// The same each time, so that the certificate that guests trust stays the issuer.
+fn params() -> Result<CertificateParams, TlsError> {
+    let mut params = CertificateParams::new(Vec::new())?;
+    params.not_before = date_time_ymd(2020, 1, 1);
+    params.not_after = date_time_ymd(2049, 12, 31);
+    params.distinguished_name.push(
+        DnType::CommonName,
+        "Lazaret egress authority of this installation",
+    );
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    Ok(params)
+}
+
+fn write(path: &Path, mode: u32, text: &str) -> Result<(), TlsError> {
+    let written = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(path)
+        .and_then(|mut file| {
+            file.write_all(text.as_bytes())?;
+            file.sync_all()
+        });
+    written.map_err(|source| TlsError::File {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(ring::default_provider())
+}
+
+/// How servers are spoken to.
+pub(crate) fn client_config(trust: &Trust) -> Result<Arc<ClientConfig>, TlsError> {
+    let mut roots = RootCertStore::empty();
+    match trust {
+        Trust::System => add_system(&mut roots)?,
+        Trust::SystemAnd(pem) => {
+            add_system(&mut roots)?;
+            add_pem(&mut roots, pem)?;
+        }
+        Trust::Only(pem) => add_pem(&mut roots, pem)?,
+    }
+    let mut config = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![HTTP_1_1.to_vec()];
+    Ok(Arc::new(config))
+}
+
+/// Single roots that rustls does not read are left out, as everywhere.
+fn add_system(roots: &mut RootCertStore) -> Result<(), TlsError> {
+    let found = rustls_native_certs::load_native_certs();
+    let (added, _) = roots.add_parsable_certificates(found.certs);
+    if added == 0 {
+        return Err(TlsError::NoRoots);
+    }
+    Ok(())
+}
+
+fn add_pem(roots: &mut RootCertStore, pem: &str) -> Result<(), TlsError> {
+    for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
+        let certificate = certificate.map_err(|error| TlsError::Roots(error.to_string()))?;
+        roots.add(certificate)?;
+    }
+    Ok(())
+}
+
+/// The name that a server's certificate must bear.
+pub(crate) fn server_name(host: &Host) -> Option<ServerName<'static>> {
+    match host {
+        Host::Name(name) => ServerName::try_from(name.clone()).ok(),
+        Host::Address(address) => Some(ServerName::from(*address)),
+    }
+}

@@ -1,0 +1,182 @@
+//! Containers come and go with their daemon: killed, started again, with Docker stopped between.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use appliance_tests::containers::{PROFILES, bash, can_run, containers_of, daemon, docker};
+use serde_json::Value;
+
+/// Making one ahead takes a second or so.
+const AHEAD: Duration = Duration::from_secs(20);
+
+fn eventually(what: &str, holds: impl Fn() -> bool) {
+    let until = Instant::now() + AHEAD;
+    while !holds() {
+        assert!(Instant::now() < until, "{what}");
+        thread::sleep(Duration::from_millis(100));
+    }
+}
+
+#[test]
+fn a_container_is_made_ahead_and_compared_when_it_is_taken() {
+    if !can_run() {
+        return;
+    }
+    let state = tempfile::tempdir().unwrap();
+    let daemon = daemon(state.path());
+    let client = daemon.client();
+    for profile in PROFILES {
+        let cold = bash(&client, profile, "touch /tmp/mine; echo 1");
+        assert_eq!(cold.body["receipt"]["warm"], false, "{cold:?}");
+        eventually("one is made ahead", || {
+            client.get("/health").body["containers"]["idle"].as_u64() > Some(0)
+        });
+        let warm = bash(&client, profile, "ls /tmp | wc -l");
+        assert_eq!(warm.body["receipt"]["warm"], true, "{warm:?}");
+        assert_eq!(warm.text("stdout"), "0\n", "it is fresh");
+        let id = |answer: &Value| answer["receipt"]["container"]["id"].clone();
+        assert_ne!(id(&cold.body), id(&warm.body), "one call each");
+        eventually("the next is made", || {
+            client.get("/health").body["containers"]["idle"].as_u64() > Some(0)
+        });
+    }
+    daemon.stop();
+    assert!(containers_of(state.path()).is_empty());
+}
+
+/// Somebody with Docker's socket changes a waiting container: the call does not run in it.
+#[test]
+fn a_waiting_container_that_was_changed_is_not_used() {
+    if !can_run() {
+        return;
+    }
+    let state = tempfile::tempdir().unwrap();
+    let daemon = daemon(state.path());
+    let client = daemon.client();
+    let profile = "docker-trusted";
+    bash(&client, profile, "echo 1").assert_ending("exited");
+    eventually("one is made ahead", || {
+        client.get("/health").body["containers"]["idle"].as_u64() > Some(0)
+    });
+    let waiting = containers_of(state.path());
+    for id in &waiting {
+        docker(&["update", "--memory", "2g", "--memory-swap", "2g", id]).unwrap();
+    }
+    let answer = bash(&client, profile, "echo 2");
+    assert_eq!(answer.text("stdout"), "2\n", "{answer:?}");
+    let used = answer.body["receipt"]["container"]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert!(!waiting.contains(&used), "a new one was made");
+    assert_eq!(answer.body["receipt"]["warm"], false);
+}
+
+#[test]
+fn a_killed_daemon_leaves_nothing_behind_after_its_next_start() {
+    if !can_run() {
+        return;
+    }
+    let state = tempfile::tempdir().unwrap();
+    let stranger = docker(&[
+        "create",
+        "--label",
+        "lazaret.installation=somebody-else",
+        "--entrypoint",
+        "/bin/true",
+        &appliance_tests::containers::image(),
+    ])
+    .unwrap();
+    for running in [false, true] {
+        let daemon = daemon(state.path());
+        let client = daemon.client();
+        bash(&client, PROFILES[0], "echo 1").assert_ending("exited");
+        let call = running.then(|| {
+            let client = client.clone();
+            thread::spawn(move || bash(&client, PROFILES[0], "sleep 20"))
+        });
+        thread::sleep(Duration::from_secs(3));
+        daemon.kill();
+        if let Some(call) = call {
+            drop(call.join());
+        }
+        assert!(
+            !containers_of(state.path()).is_empty(),
+            "control: it left some"
+        );
+    }
+    let daemon = daemon(state.path());
+    eventually("they are removed", || {
+        containers_of(state.path()).is_empty()
+    });
+    bash(&daemon.client(), PROFILES[0], "echo 1").assert_ending("exited");
+    daemon.stop();
+    assert!(containers_of(state.path()).is_empty());
+    let kept = docker(&["inspect", "--format", "{{.Id}}", stranger.trim()]);
+    drop(docker(&["rm", stranger.trim()]));
+    assert!(kept.is_ok(), "what others made is not touched");
+}
+
+/// The receipt is what Docker says from outside.
+#[test]
+fn the_receipt_agrees_with_docker_and_the_kernel() {
+    if !can_run() {
+        return;
+    }
+    let state = tempfile::tempdir().unwrap();
+    let daemon = daemon(state.path());
+    for profile in PROFILES {
+        let client = daemon.client();
+        let call = thread::spawn({
+            let client = client.clone();
+            move || {
+                bash(
+                    &client,
+                    profile,
+                    "sleep 3; cat /proc/self/status | grep -c Cap",
+                )
+            }
+        });
+        let before = containers_of(state.path());
+        eventually("it runs", || {
+            containers_of(state.path()).len() > before.len().saturating_sub(1)
+        });
+        thread::sleep(Duration::from_millis(1_500));
+        let seen: Vec<Value> = containers_of(state.path())
+            .iter()
+            .filter_map(|id| docker(&["inspect", id]).ok())
+            .filter_map(|text| serde_json::from_str::<Value>(&text).ok())
+            .map(|list| list[0].clone())
+            .collect();
+        let answer = call.join().unwrap();
+        let receipt = &answer.body["receipt"];
+        assert_eq!(receipt["backend"], "container");
+        assert_eq!(receipt["profile"], profile);
+        let id = &receipt["container"]["id"];
+        let outside = seen
+            .iter()
+            .find(|one| &one["Id"] == id)
+            .unwrap_or_else(|| panic!("{id} in {seen:?}"));
+        let settings = &receipt["container"]["settings"];
+        assert_eq!(settings["image"], outside["Image"]);
+        assert_eq!(receipt["runtime"]["image"], outside["Image"]);
+        assert_eq!(settings["oci_runtime"], outside["HostConfig"]["Runtime"]);
+        assert_eq!(settings["user"], outside["Config"]["User"]);
+        assert_eq!(settings["memory_bytes"], outside["HostConfig"]["Memory"]);
+        assert_eq!(outside["HostConfig"]["NetworkMode"], "none");
+        assert_eq!(outside["Mounts"], serde_json::json!([]));
+        assert_eq!(settings["mounts"], serde_json::json!([]));
+        let reported = &receipt["container"]["reported"];
+        assert_eq!(reported["root_is_writable"], false);
+        let limits = &receipt["container"]["kernel_limits"];
+        assert_eq!(limits["memory_bytes"], 536_870_912, "{limits}");
+        let host = std::fs::read_to_string("/proc/sys/kernel/version").unwrap();
+        let same = reported["kernel_version"] == host.trim();
+        assert_eq!(
+            same,
+            profile == "docker-trusted",
+            "whose kernel answers: {reported}"
+        );
+    }
+}
