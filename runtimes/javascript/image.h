@@ -25,7 +25,7 @@
 #include <string.h>
 
 /* Twice of what the prelude needs; the build traps if it becomes too small. */
-#define IMAGE_HEAP_BYTES (4 * 1024 * 1024)
+#define IMAGE_HEAP_BYTES (2 * 1024 * 1024)
 
 /* Holds the arenas (31 of 4 KiB) and the larger blocks of a common program. */
 #define NURSERY_BYTES (256 * 1024)

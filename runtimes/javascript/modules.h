@@ -6,7 +6,7 @@
 
 /* findModule(importer, name): the absolute name; throws if there is none */
 static JSValue find_module;
-/* loadModule(absolute name): { text } of an ES module, or { values }, which become exports */
+/* loadModule(absolute name, type or undefined): { text } of an ES module, or { values }, which become exports */
 static JSValue load_module;
 
 static char *normalize(JSContext *ctx, const char *importer, const char *name, void *opaque)
@@ -98,11 +98,36 @@ static JSModuleDef *module_of_text(JSContext *ctx, const char *name, JSValue tex
     return set_meta(ctx, of, name) ? NULL : of;
 }
 
+/* The attribute `type` of an import; undefined without one. */
+static JSValue type_of(JSContext *ctx, JSValueConst attributes)
+{
+    return JS_IsObject(attributes) ? JS_GetPropertyStr(ctx, attributes, "type") : JS_UNDEFINED;
+}
+
+/* Only a type is understood, and only these: any other could load a module once more. */
+static int check_attributes(JSContext *ctx, void *opaque, JSValueConst attributes)
+{
+    JSPropertyEnum *names;
+    uint32_t count;
+    if (JS_GetOwnPropertyNames(ctx, &names, &count, attributes, JS_GPN_STRING_MASK))
+        return -1;
+    JS_FreePropertyEnum(ctx, names, count);
+    JSValue type = type_of(ctx, attributes);
+    const char *text = JS_ToCString(ctx, type);
+    bool is_known = text && count == 1 && (!strcmp(text, "json") || !strcmp(text, "text"));
+    if (text && !is_known)
+        JS_ThrowTypeError(ctx, "import attribute is not supported; only type: 'json' and type: 'text' are");
+    JS_FreeCString(ctx, text);
+    JS_FreeValue(ctx, type);
+    return is_known ? 0 : -1;
+}
+
 static JSModuleDef *load(JSContext *ctx, const char *name, void *opaque, JSValueConst attributes)
 {
-    JSValue arg = JS_NewString(ctx, name);
-    JSValue loaded = JS_Call(ctx, load_module, JS_UNDEFINED, 1, vc(&arg));
-    JS_FreeValue(ctx, arg);
+    JSValue args[] = { JS_NewString(ctx, name), type_of(ctx, attributes) };
+    JSValue loaded = JS_Call(ctx, load_module, JS_UNDEFINED, 2, vc(args));
+    JS_FreeValue(ctx, args[0]);
+    JS_FreeValue(ctx, args[1]);
     if (JS_IsException(loaded))
         return NULL;
     JSValue text = JS_GetPropertyStr(ctx, loaded, "text");
@@ -117,7 +142,7 @@ static JSModuleDef *load(JSContext *ctx, const char *name, void *opaque, JSValue
 
 static void add_module_loader(JSContext *ctx)
 {
-    JS_SetModuleLoaderFunc2(JS_GetRuntime(ctx), normalize, load, NULL, NULL);
+    JS_SetModuleLoaderFunc2(JS_GetRuntime(ctx), normalize, load, check_attributes, NULL);
 }
 
 /* host.importMain(text, filename): runs the program as an ES module; a promise of its end */

@@ -115,9 +115,10 @@
     return values;
   }
 
-  host.loadModule = function loadModule(name) {
+  host.loadModule = function loadModule(name, type) {
     if (name.startsWith('node:')) return { values: asValues(builtin(name)) };
-    if (name.endsWith('.json')) return { values: { default: JSON.parse(fs.readFileSync(name, 'utf8')) } };
+    if (type === 'text') return { values: { default: fs.readFileSync(name, 'utf8') } };
+    if (type === 'json' || name.endsWith('.json')) return { values: { default: JSON.parse(fs.readFileSync(name, 'utf8')) } };
     const text = fs.readFileSync(name, 'utf8');
     const isCommon = name.endsWith('.cjs') || (!name.endsWith('.mjs') && !looksLikeModule(text) && /\b(module|exports|require)\b/.test(text));
     return isCommon ? { values: asValues(load(name, host.main).exports) } : { text };

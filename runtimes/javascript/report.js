@@ -64,7 +64,7 @@
   function ended(status) {
     if (host.isExiting()) return status;
     try {
-      return Number(host.leave(status)) & 0xff;
+      return host.leave(status) & 0xff;
     } catch (error) {
       tell(error);
       return STATUS_HANDLER_FAILED;
@@ -108,7 +108,7 @@
   host.lastWords = function lastWords() {
     if (!saidGoodbye && process.listenerCount('beforeExit') > 0) {
       saidGoodbye = true;
-      process.emit('beforeExit', Number(process.exitCode ?? 0));
+      process.emit('beforeExit', process.exitCode ?? 0);
       return STATUS_HANDLED;
     }
     const state = main === undefined ? undefined : host.promise(main);
@@ -116,6 +116,6 @@
       host.print(2, 'Warning: Detected unsettled top-level await\n');
       return ended(STATUS_UNSETTLED);
     }
-    return ended(Number(process.exitCode ?? 0)) & 0xff;
+    return ended(process.exitCode ?? 0) & 0xff;
   };
 })

@@ -198,7 +198,10 @@ static int failed(JSContext *ctx)
     if (exhausted)
         return RESULT_OUT_OF_MEMORY;
     if (JS_IsException(status)) {
-        write_plain("uncaught error, and it could not be shown\n");
+        const char *plain = JS_ToCString(ctx, error);
+        write_plain("Uncaught ");
+        write_plain(plain ? plain : "error");
+        write_plain("\n");
         return STATUS_FAILED;
     }
     return JS_VALUE_GET_INT(status);
