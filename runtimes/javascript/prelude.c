@@ -10,6 +10,9 @@ static const unsigned char support[] = {
 static const unsigned char errors[] = {
 #embed "errors.js" suffix(, 0)
 };
+static const unsigned char locale[] = {
+#embed "locale.js" suffix(, 0)
+};
 static const unsigned char inspect[] = {
 #embed "inspect.js" suffix(, 0)
 };
@@ -63,7 +66,7 @@ static const unsigned char report[] = {
 };
 
 const struct part prelude[] = {
-    PART(support), PART(errors), PART(inspect), PART(encoding), PART(timers), PART(events),
+    PART(support), PART(errors), PART(locale), PART(inspect), PART(encoding), PART(timers), PART(events),
     PART(path), PART(buffer), PART(process), PART(console), PART(url), PART(fs),
     PART(util), PART(assert), PART(clone), PART(crypto), PART(readline), PART(modules),
     PART(report),
