@@ -82,7 +82,9 @@ impl fmt::Display for Indent<'_> {
 pub(crate) fn to_javascript(text: &str) -> Result<String, Refused> {
     let tokens = tokens(text);
     if tokens > MAX_TOKENS {
-        let message = format!("the program has up to {tokens} tokens; at most {MAX_TOKENS} are read as TypeScript, send it as JavaScript");
+        let message = format!(
+            "the program has up to {tokens} tokens; at most {MAX_TOKENS} are read as TypeScript, send it as JavaScript"
+        );
         return Err(Refused::new(message, 0));
     }
     let stack = tokens * FRAME_BYTES + BASE_STACK_BYTES;
@@ -95,7 +97,10 @@ fn erased(text: &str) -> Result<String, Refused> {
     let allocator = Allocator::default();
     let parsed = Parser::new(&allocator, text, SourceType::ts()).parse();
     if let Some(error) = parsed.diagnostics.iter().next() {
-        let at = error.labels.first().map_or(0, |label| label.offset());
+        let at = error
+            .labels
+            .first()
+            .map_or(0, |label| label.offset() as usize);
         return Err(Refused {
             message: error.message.to_string(),
             at,

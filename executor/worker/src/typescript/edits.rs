@@ -79,7 +79,7 @@ fn write(result: &mut String, stretch: &str, change: &Change, closes: bool) {
             result.extend(stretch.chars().filter(|one| is_line_break(*one)));
         }
     }
-    if closes && result.ends_with(' ') {
+    if closes && *change == Change::Blank && result.ends_with(' ') {
         result.pop();
         result.push(';');
     }
@@ -105,6 +105,7 @@ fn goes_on(text: &str, end: usize) -> bool {
     let rest = text.get(end..).unwrap_or_default();
     let next = rest.trim_start();
     let gap = rest.len() - next.len();
-    rest.get(..gap).is_some_and(|gap| gap.contains(is_line_break))
+    rest.get(..gap)
+        .is_some_and(|gap| gap.contains(is_line_break))
         && next.starts_with(['(', '[', '`', '+', '-', '/', '*', ',', '.', '<'])
 }

@@ -5,8 +5,6 @@
 //! var Level = ((Level) => ([ Level[Level["Low"] = 0] = "Low", … ], Level))(Level || {});
 //! ```
 
-use std::collections::HashSet;
-
 use oxc_ast::ast::{
     Expression, IdentifierReference, TSEnumDeclaration, TSEnumMember, TSEnumMemberName,
     UnaryOperator,
@@ -34,7 +32,11 @@ pub(super) fn rewrite(it: &TSEnumDeclaration<'_>, edits: &mut Edits) -> Result<(
     for (member, key) in it.body.members.iter().zip(&members) {
         next = rewrite_member(name, member, key, next, edits)?;
         if let Some(value) = &member.initializer {
-            let mut inside = Inside { name, members: &members, edits };
+            let mut inside = Inside {
+                name,
+                members: &members,
+                edits,
+            };
             inside.visit_expression(value);
         }
     }
@@ -48,16 +50,28 @@ fn names(it: &TSEnumDeclaration<'_>) -> Result<Vec<String>, Refused> {
     for member in &it.body.members {
         names.push(match &member.id {
             TSEnumMemberName::Identifier(id) => id.name.to_string(),
-            TSEnumMemberName::String(text) | TSEnumMemberName::ComputedString(text) => text.value.to_string(),
+            TSEnumMemberName::String(text) | TSEnumMemberName::ComputedString(text) => {
+                text.value.to_string()
+            }
             TSEnumMemberName::ComputedTemplateString(text) => {
-                return Err(Refused::unsupported("template as the name of an enum's member", "write a string", text.span.start));
+                return Err(Refused::unsupported(
+                    "template as the name of an enum's member",
+                    "write a string",
+                    text.span.start,
+                ));
             }
         });
     }
     Ok(names)
 }
 
-fn rewrite_member(name: &str, member: &TSEnumMember<'_>, key: &str, next: Next, edits: &mut Edits) -> Result<Next, Refused> {
+fn rewrite_member(
+    name: &str,
+    member: &TSEnumMember<'_>,
+    key: &str,
+    next: Next,
+    edits: &mut Edits,
+) -> Result<Next, Refused> {
     let key = quoted(key);
     let place = format!("{name}[{key}]");
     let Some(value) = &member.initializer else {
@@ -71,7 +85,10 @@ fn rewrite_member(name: &str, member: &TSEnumMember<'_>, key: &str, next: Next, 
         return Ok(Next::Unknown);
     }
     edits.replace(lead, format!("typeof ({place} = "));
-    edits.insert(member.span.end, format!(") === \"string\" || ({name}[{place}] = {key})"));
+    edits.insert(
+        member.span.end,
+        format!(") === \"string\" || ({name}[{place}] = {key})"),
+    );
     Ok(number(value).map_or(Next::After(place), |number| Next::Number(number + 1.0)))
 }
 
@@ -80,12 +97,18 @@ fn follow(next: Next, place: &str, member: &TSEnumMember<'_>) -> Result<(String,
     match next {
         Next::Number(number) => Ok((number.to_string(), Next::Number(number + 1.0))),
         Next::After(before) => Ok((format!("{before} + 1"), Next::After(place.to_owned()))),
-        Next::Unknown => Err(Refused::new("an enum member after one with a text must have a value", member.span.start)),
+        Next::Unknown => Err(Refused::new(
+            "an enum member after one with a text must have a value",
+            member.span.start,
+        )),
     }
 }
 
 fn is_text(value: &Expression<'_>) -> bool {
-    matches!(value, Expression::StringLiteral(_) | Expression::TemplateLiteral(_))
+    matches!(
+        value,
+        Expression::StringLiteral(_) | Expression::TemplateLiteral(_)
+    )
 }
 
 fn number(value: &Expression<'_>) -> Option<f64> {
@@ -123,8 +146,7 @@ struct Inside<'e> {
 
 impl<'a> Visit<'a> for Inside<'_> {
     fn visit_identifier_reference(&mut self, it: &IdentifierReference<'a>) {
-        let known: HashSet<&str> = self.members.iter().map(String::as_str).collect();
-        if known.contains(it.name.as_str()) {
+        if self.members.iter().any(|member| member == it.name.as_str()) {
             self.edits.insert(it.span.start, format!("{}.", self.name));
         }
     }

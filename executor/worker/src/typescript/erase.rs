@@ -9,7 +9,13 @@ use super::{Refused, enums};
 
 /// Words before the name of a member that mean nothing at run time.
 const MODIFIERS: [&str; 7] = [
-    "public", "private", "protected", "readonly", "override", "abstract", "declare",
+    "public",
+    "private",
+    "protected",
+    "readonly",
+    "override",
+    "abstract",
+    "declare",
 ];
 
 /// What to change so that `program` is JavaScript.
@@ -45,13 +51,19 @@ impl Eraser<'_> {
 
     /// The first reason in the text counts.
     fn note(&mut self, refused: Refused) {
-        if self.refused.as_ref().is_none_or(|first| refused.at < first.at) {
+        if self
+            .refused
+            .as_ref()
+            .is_none_or(|first| refused.at < first.at)
+        {
             self.refused = Some(refused);
         }
     }
 
     fn slice(&self, start: u32, end: u32) -> &str {
-        self.text.get(start as usize..end as usize).unwrap_or_default()
+        self.text
+            .get(start as usize..end as usize)
+            .unwrap_or_default()
     }
 
     /// Blank the `?` or `!` between a name and its type.
@@ -83,35 +95,65 @@ impl Eraser<'_> {
     /// Blank an item of a list and the comma after it.
     fn blank_item(&mut self, span: Span, list_end: u32) {
         let rest = self.slice(span.end, list_end);
-        let comma = rest.trim_start().starts_with(',').then(|| rest.find(',')).flatten();
-        let end = comma.and_then(|at| u32::try_from(at).ok()).map_or(span.end, |at| span.end + at + 1);
+        let comma = rest
+            .trim_start()
+            .starts_with(',')
+            .then(|| rest.find(','))
+            .flatten();
+        let end = comma
+            .and_then(|at| u32::try_from(at).ok())
+            .map_or(span.end, |at| span.end + at + 1);
         self.edits.blank(Span::new(span.start, end));
     }
 
     /// `)` and `=>` must stand on one line: the bracket moves to the end of the type.
     fn keep_arrow_together(&mut self, params_end: u32, annotation: Span) {
-        let Some(bracket) = params_end.checked_sub(1).filter(|at| self.slice(*at, params_end) == ")") else {
+        let Some(bracket) = params_end
+            .checked_sub(1)
+            .filter(|at| self.slice(*at, params_end) == ")")
+        else {
             return self.edits.blank(annotation);
         };
         self.edits.replace(Span::new(bracket, params_end), " ");
-        self.edits.blank(Span::new(annotation.start, annotation.end - 1));
-        self.edits.replace(Span::new(annotation.end - 1, annotation.end), ")");
+        self.edits
+            .blank(Span::new(annotation.start, annotation.end - 1));
+        self.edits
+            .replace(Span::new(annotation.end - 1, annotation.end), ")");
     }
 
     fn parameter_properties(&mut self, it: &MethodDefinition<'_>) {
-        let names: Vec<&str> = it.value.params.items.iter()
+        let names: Vec<&str> = it
+            .value
+            .params
+            .items
+            .iter()
             .filter(|item| is_property(item))
             .filter_map(|item| item.pattern.get_identifier_name().map(|name| name.as_str()))
             .collect();
         let Some(body) = it.value.body.as_ref().filter(|_| !names.is_empty()) else {
             return;
         };
-        let assignments: String = names.iter().map(|name| format!(" this.{name} = {name};")).collect();
-        match (self.is_derived.last(), body.statements.iter().find(|one| is_super_call(one))) {
-            (Some(true), Some(call)) => self.edits.insert(call.span().end, format!(";{assignments}")),
-            (Some(true), None) => self.refuse("parameter property in a constructor without a plain `super()` call", "assign it in the body", it.key.span()),
+        let assignments: String = names
+            .iter()
+            .map(|name| format!(" this.{name} = {name};"))
+            .collect();
+        match (
+            self.is_derived.last(),
+            body.statements.iter().find(|one| is_super_call(one)),
+        ) {
+            (Some(true), Some(call)) => self
+                .edits
+                .insert(call.span().end, format!(";{assignments}")),
+            (Some(true), None) => self.refuse(
+                "parameter property in a constructor without a plain `super()` call",
+                "assign it in the body",
+                it.key.span(),
+            ),
             _ => {
-                let start = body.directives.last().map_or(body.span.start + 1, |last| last.span.end);
+                let start = body
+                    .directives
+                    .last()
+                    .map_or(body.span.start + 1, |last| last.span.end);
                 self.edits.insert(start, assignments);
             }
         }
@@ -150,10 +192,12 @@ fn is_erased(it: &Declaration<'_>) -> bool {
 fn is_only_types(it: &TSNamespaceDeclaration<'_>) -> bool {
     match &it.body {
         TSNamespaceDeclarationBody::TSNamespaceDeclaration(inner) => is_only_types(inner),
-        TSNamespaceDeclarationBody::TSModuleBlock(block) => block.body.iter().all(|one| match one {
-            Statement::ExportDeclaration(export) => is_erased(&export.declaration),
-            other => other.as_declaration().is_some_and(is_erased),
-        }),
+        TSNamespaceDeclarationBody::TSModuleBlock(block) => {
+            block.body.iter().all(|one| match one {
+                Statement::ExportDeclaration(export) => is_erased(&export.declaration),
+                other => other.as_declaration().is_some_and(is_erased),
+            })
+        }
     }
 }
 
@@ -182,16 +226,19 @@ impl<'a> Visit<'a> for Eraser<'_> {
 
     fn visit_ts_as_expression(&mut self, it: &TSAsExpression<'a>) {
         self.visit_expression(&it.expression);
-        self.edits.blank(Span::new(it.expression.span().end, it.span.end));
+        self.edits
+            .blank(Span::new(it.expression.span().end, it.span.end));
     }
 
     fn visit_ts_satisfies_expression(&mut self, it: &TSSatisfiesExpression<'a>) {
         self.visit_expression(&it.expression);
-        self.edits.blank(Span::new(it.expression.span().end, it.span.end));
+        self.edits
+            .blank(Span::new(it.expression.span().end, it.span.end));
     }
 
     fn visit_ts_type_assertion(&mut self, it: &TSTypeAssertion<'a>) {
-        self.edits.blank(Span::new(it.span.start, it.expression.span().start));
+        self.edits
+            .blank(Span::new(it.span.start, it.expression.span().start));
         self.visit_expression(&it.expression);
     }
 
@@ -209,18 +256,17 @@ impl<'a> Visit<'a> for Eraser<'_> {
         walk::walk_variable_declarator(self, it);
     }
 
-    fn visit_formal_parameters(&mut self, it: &FormalParameters<'a>) {
-        walk::walk_formal_parameters(self, it);
-    }
-
     fn visit_formal_parameter(&mut self, it: &FormalParameter<'a>) {
         let name = it.pattern.span();
         if is_property(it) {
             self.blank_modifiers(it.span.start, name.start);
         }
         if it.optional {
-            let end = it.type_annotation.as_ref().map_or(name.end + 1, |annotation| annotation.span.start);
-            self.blank_mark(name.end, end.max(it.span.end.min(end)));
+            let end = it
+                .type_annotation
+                .as_ref()
+                .map_or(name.end + 1, |annotation| annotation.span.start);
+            self.blank_mark(name.end, end);
         }
         walk::walk_formal_parameter(self, it);
     }
@@ -231,7 +277,11 @@ impl<'a> Visit<'a> for Eraser<'_> {
     }
 
     fn visit_arrow_function_expression(&mut self, it: &ArrowFunctionExpression<'a>) {
-        let Some(annotation) = it.return_type.as_ref().filter(|one| self.slice(one.span.start, one.span.end).contains('\n')) else {
+        let Some(annotation) = it
+            .return_type
+            .as_ref()
+            .filter(|one| self.slice(one.span.start, one.span.end).contains('\n'))
+        else {
             return walk::walk_arrow_function_expression(self, it);
         };
         self.keep_arrow_together(it.params.span.end, annotation.span);
@@ -254,12 +304,18 @@ impl<'a> Visit<'a> for Eraser<'_> {
         self.is_derived.pop();
     }
 
-    fn visit_ts_class_implements_list(&mut self, it: &oxc_allocator::ArenaVec<'a, TSClassImplements<'a>>) {
+    fn visit_ts_class_implements_list(
+        &mut self,
+        it: &oxc_allocator::ArenaVec<'a, TSClassImplements<'a>>,
+    ) {
         let (Some(first), Some(last)) = (it.first(), it.last()) else {
             return;
         };
         let before = self.slice(0, first.span.start);
-        if let Some(at) = before.rfind("implements").and_then(|at| u32::try_from(at).ok()) {
+        if let Some(at) = before
+            .rfind("implements")
+            .and_then(|at| u32::try_from(at).ok())
+        {
             self.edits.blank(Span::new(at, last.span.end));
         }
     }
@@ -283,14 +339,21 @@ impl<'a> Visit<'a> for Eraser<'_> {
         self.edits.end(it.span.end);
         self.blank_modifiers(it.span.start, it.key.span().start);
         if it.optional || it.definite {
-            let end = it.type_annotation.as_ref().map_or(it.span.end, |annotation| annotation.span.start);
+            let end = it
+                .type_annotation
+                .as_ref()
+                .map_or(it.span.end, |annotation| annotation.span.start);
             self.blank_mark(it.key.span().end + u32::from(it.computed), end);
         }
         walk::walk_property_definition(self, it);
     }
 
     fn visit_accessor_property(&mut self, it: &AccessorProperty<'a>) {
-        self.refuse("`accessor` property", "write a getter and a setter", it.span);
+        self.refuse(
+            "`accessor` property",
+            "write a getter and a setter",
+            it.span,
+        );
     }
 
     fn visit_ts_index_signature(&mut self, it: &TSIndexSignature<'a>) {
@@ -307,21 +370,38 @@ impl<'a> Visit<'a> for Eraser<'_> {
         if let Err(refused) = enums::rewrite(it, &mut self.edits) {
             return self.note(refused);
         }
-        for value in it.body.members.iter().filter_map(|member| member.initializer.as_ref()) {
+        for value in it
+            .body
+            .members
+            .iter()
+            .filter_map(|member| member.initializer.as_ref())
+        {
             self.visit_expression(value);
         }
     }
 
     fn visit_ts_namespace_declaration(&mut self, it: &TSNamespaceDeclaration<'a>) {
-        self.refuse("namespace with values", "use a module or an object", it.span);
+        self.refuse(
+            "namespace with values",
+            "use a module or an object",
+            it.span,
+        );
     }
 
     fn visit_ts_import_equals_declaration(&mut self, it: &TSImportEqualsDeclaration<'a>) {
-        self.refuse("`import =`", "write `import` … `from` or `const` … `= require()`", it.span);
+        self.refuse(
+            "`import =`",
+            "write `import` … `from` or `const` … `= require()`",
+            it.span,
+        );
     }
 
     fn visit_ts_export_assignment(&mut self, it: &TSExportAssignment<'a>) {
-        self.refuse("`export =`", "write `export default` or `module.exports =`", it.span);
+        self.refuse(
+            "`export =`",
+            "write `export default` or `module.exports =`",
+            it.span,
+        );
     }
 
     // ---- modules ----
@@ -339,8 +419,12 @@ impl<'a> Visit<'a> for Eraser<'_> {
 
     fn visit_export_default_declaration(&mut self, it: &ExportDefaultDeclaration<'a>) {
         match &it.declaration {
-            ExportDefaultDeclarationKind::TSInterfaceDeclaration(_) => self.edits.statement(it.span),
-            ExportDefaultDeclarationKind::FunctionDeclaration(function) if function.body.is_none() => {
+            ExportDefaultDeclarationKind::TSInterfaceDeclaration(_) => {
+                self.edits.statement(it.span)
+            }
+            ExportDefaultDeclarationKind::FunctionDeclaration(function)
+                if function.body.is_none() =>
+            {
                 self.edits.statement(it.span);
             }
             _ => walk::walk_export_default_declaration(self, it),
