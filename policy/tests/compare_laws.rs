@@ -107,7 +107,7 @@ fn universe() -> Vec<ToolCall> {
         std::iter::once(None).chain(some).collect()
     };
     let axes = [
-        pick("language", &[json!("python"), json!("javascript")]),
+        pick("language", &[json!("python"), json!("lua")]),
         pick("code", &[json!("a"), json!("ab"), json!("c")]),
         pick(
             "n",

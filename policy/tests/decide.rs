@@ -221,10 +221,7 @@ fn the_profile_with_least_authority_is_chosen() {
 fn a_profile_that_does_not_fit_is_passed_over() {
     let policy = load(&format!("{ALLOW_WIDE}{ALLOW}")).unwrap();
     let fitting = |extra: Value| judge(&policy, &python(extra)).grant().unwrap().clone();
-    assert_eq!(
-        fitting(json!({"language": "javascript"})).runtime(),
-        "quickjs"
-    );
+    assert_eq!(fitting(json!({"language": "lua"})).runtime(), "lua-5");
     let long = fitting(json!({"limits": {"wall_ms": 20_000}}));
     assert_eq!(
         (long.profile().name(), long.limits().wall_ms),

@@ -221,7 +221,7 @@ fn call() -> impl Strategy<Value = ToolCall> {
 
 /// Mostly sensible values under the keys that rules and `decide` look at, sometimes anything.
 fn arguments() -> impl Strategy<Value = Value> {
-    let language = prop_oneof![12 => Just(Value::from("python")), 2 => Just(Value::from("javascript")), 1 => Just(Value::from("ruby")), 1 => value()];
+    let language = prop_oneof![12 => Just(Value::from("python")), 2 => Just(Value::from("lua")), 1 => Just(Value::from("ruby")), 1 => value()];
     let code = prop_oneof![12 => "[abc]{0,3}".prop_map(Value::from), 1 => value()];
     let n = prop_oneof![
         (-1..12_i64).prop_map(Value::from),

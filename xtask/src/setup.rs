@@ -20,6 +20,9 @@ const PACKAGES: [&str; 6] = [
     "python3-venv",
 ];
 
+/// The runtimes of the profiles that are shipped.
+const RUNTIMES: [&str; 2] = ["python", "javascript"];
+
 /// The programs that are looked for: with these, the packages are there.
 const PROGRAMS: [&str; 4] = ["cc", "make", "xz", "tar"];
 
@@ -117,13 +120,15 @@ pub(crate) fn helper(workspace: &Workspace) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The Python runtime, built unless the one that is there verifies.
+/// The runtimes, each built unless the one that is there verifies.
 pub(crate) fn runtime(workspace: &Workspace) -> Result<(), Failure> {
     let lazaret = workspace.bin("lazaret");
-    if shell::holds(Command::new(&lazaret).args(["runtime", "verify", "python"])) {
-        return Ok(());
+    for name in RUNTIMES {
+        if !shell::holds(Command::new(&lazaret).args(["runtime", "verify", name])) {
+            shell::run(Command::new(&lazaret).args(["runtime", "build", name]))?;
+        }
     }
-    shell::run(Command::new(&lazaret).args(["runtime", "build", "python"]))
+    Ok(())
 }
 
 fn python_has_venv() -> bool {

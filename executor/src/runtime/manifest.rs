@@ -11,19 +11,37 @@ struct Folder {
     files: &'static [(&'static str, &'static str)],
 }
 
+/// A file of a runtime's folder, by its name and its text.
+macro_rules! files {
+    ($folder:literal: $($name:literal)*) => {
+        &[$((
+            $name,
+            include_str!(concat!("../../../runtimes/", $folder, "/", $name)),
+        ),)*]
+    };
+}
+
 /// The folders that this program carries.
-const FOLDERS: [Folder; 1] = [Folder {
-    manifest: include_str!("../../../runtimes/python/runtime.toml"),
-    files: &[
-        (
-            "build.sh",
-            include_str!("../../../runtimes/python/build.sh"),
-        ),
-        ("shim.c", include_str!("../../../runtimes/python/shim.c")),
-        ("stubs.c", include_str!("../../../runtimes/python/stubs.c")),
-        guest_sdk::PYTHON_APP,
-    ],
-}];
+const FOLDERS: [Folder; 2] = [
+    Folder {
+        manifest: include_str!("../../../runtimes/python/runtime.toml"),
+        files: &[
+            (
+                "build.sh",
+                include_str!("../../../runtimes/python/build.sh"),
+            ),
+            ("shim.c", include_str!("../../../runtimes/python/shim.c")),
+            ("stubs.c", include_str!("../../../runtimes/python/stubs.c")),
+            guest_sdk::PYTHON_APP,
+        ],
+    },
+    Folder {
+        manifest: include_str!("../../../runtimes/javascript/runtime.toml"),
+        files: files! { "javascript":
+            "build.sh" "shim.c" "host.h" "image.h" "modules.h" "prelude.c" "prelude.h" "seal.h" "assert.js" "buffer.js" "clone.js" "console.js" "crypto.js" "encoding.js" "errors.js" "events.js" "fs.js" "inspect.js" "locale.js" "modules.js" "path.js" "process.js" "readline.js" "report.js" "support.js" "timers.js" "url.js" "util.js"
+        },
+    },
+];
 
 /// One runtime's inputs.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -134,7 +152,7 @@ impl Source {
 #[cfg(test)]
 #[expect(clippy::expect_used, reason = "a test fails by panicking")]
 mod tests {
-    use super::{FOLDERS, manifest, manifests};
+    use super::{FOLDERS, manifests};
 
     #[test]
     fn every_manifest_is_read() {
@@ -152,11 +170,29 @@ mod tests {
     }
 
     #[test]
+    fn every_part_of_the_prelude_is_carried() {
+        let all = manifests();
+        let javascript = all.iter().find(|one| one.name == "javascript");
+        let files = javascript.expect("javascript is there").files;
+        let (_, list) = files
+            .iter()
+            .find(|(name, _)| *name == "prelude.c")
+            .expect("the list");
+        let named = list
+            .lines()
+            .filter_map(|line| line.strip_prefix("#embed \""));
+        for name in named.filter_map(|rest| rest.split('"').next()) {
+            assert!(files.iter().any(|(file, _)| *file == name), "`{name}`");
+        }
+    }
+
+    #[test]
     fn steps_are_those_that_the_script_counts() {
-        let python = manifest("python").expect("python is there");
-        let script = python.files.iter().find(|(name, _)| *name == "build.sh");
-        let (_, script) = script.expect("a script");
-        let steps = script.lines().filter(|line| line.starts_with("step "));
-        assert_eq!(steps.count(), python.steps);
+        for manifest in manifests() {
+            let script = manifest.files.iter().find(|(name, _)| *name == "build.sh");
+            let (_, script) = script.expect("a script");
+            let steps = script.lines().filter(|line| line.starts_with("step "));
+            assert_eq!(steps.count(), manifest.steps, "{}", manifest.name);
+        }
     }
 }

@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 use super::artefact::Artefact;
 use super::jailed::{Jailed, StartError};
 use super::plan::run_plan;
-use super::wire::{Answer, Call, CallLimits, End, Role, WireFile};
+use super::wire::{Answer, Call, CallLimits, End, Preparation, Role, WireFile};
 use super::worker::{About, Worker};
 use crate::admitted::Admitted;
 use crate::outcome::{Ending, LeftOut, OutFile, Outcome, Stream, Usage};
@@ -26,8 +26,13 @@ use crate::runtime::hex::hex;
 /// engine gathers over time can grow without end.
 const MAX_CALLS_PER_WORKER: u32 = 1_000;
 
-/// The name that tracebacks give to the code of a call.
-const FILENAME: &str = "main.py";
+/// For each language the name that tracebacks give to the code of a call, and what is
+/// done to the code first. Another language's code is called `main` and left as it is.
+const SOURCES: [(&str, &str, Preparation); 3] = [
+    ("python", "main.py", Preparation::None),
+    ("javascript", "main.js", Preparation::None),
+    ("typescript", "main.ts", Preparation::EraseTypes),
+];
 
 /// How many workers there may be.
 #[derive(Debug, Clone, Copy)]
@@ -335,9 +340,12 @@ fn call_of(permit: &Permit) -> Result<Call, String> {
     let limits = permit.grant().limits();
     program.fits(limits).map_err(|error| error.to_string())?;
     let files = program.files.into_iter();
+    let source = SOURCES.iter().find(|source| source.0 == program.language);
+    let (_, filename, preparation) = source.copied().unwrap_or(("", "main", Preparation::None));
     Ok(Call {
         code: program.code,
-        filename: FILENAME.into(),
+        preparation,
+        filename: filename.into(),
         args: program.args,
         stdin: program.stdin,
         files: files

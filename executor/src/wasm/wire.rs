@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// Version of the frames. Daemon and worker are built together; a mix of two
 /// builds is refused at the first frame.
-pub const WIRE_VERSION: u32 = 2;
+pub const WIRE_VERSION: u32 = 3;
 
 /// Longest frame towards a worker: files in (16 MiB), code and standard input,
 /// with room for larger profiles.
@@ -77,11 +77,23 @@ pub struct Ready {
     pub report: jail::Report,
 }
 
+/// What is done to a source text before the interpreter gets it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Preparation {
+    /// Nothing.
+    #[default]
+    None,
+    /// TypeScript becomes JavaScript.
+    EraseTypes,
+}
+
 /// One program to run.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Call {
     /// Source text.
     pub code: String,
+    /// What is done to it first.
+    pub preparation: Preparation,
     /// The name that tracebacks give to the source.
     pub filename: String,
     /// Arguments after the program's name.

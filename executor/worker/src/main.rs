@@ -23,6 +23,7 @@ mod run;
 mod stack;
 mod stdin;
 mod streams;
+mod typescript;
 
 use std::fs::File;
 use std::io;

@@ -7,16 +7,17 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use executor::wasm::wire::{
-    Answer, Call, CallLimits, End, LeftOut, MAX_CALL_FRAME_BYTES, Ready, read_frame, write_frame,
+    Answer, Call, CallLimits, End, LeftOut, MAX_CALL_FRAME_BYTES, Preparation, Ready, Stream,
+    read_frame, write_frame,
 };
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 use tokio::runtime::Runtime;
 
 use crate::deadline::Deadline;
-use crate::guest::{Interpreter, Prepared, Remains, Used};
+use crate::guest::{GUEST_DIRS, Interpreter, Prepared, Remains, Used};
 use crate::memory::{self, Slots};
-use crate::{Failure, artefact, engine, files, image};
+use crate::{Failure, artefact, engine, files, image, typescript};
 
 /// Limits of the call that warms a worker up before it takes any other.
 const WARM_UP: CallLimits = CallLimits {
@@ -127,6 +128,10 @@ impl Worker {
 
     /// Run one call and say what became of it, and what is left to be put back.
     fn answer(&self, prepared: Prepared, mut call: Call) -> (Answer, Option<Used>) {
+        let started = Instant::now();
+        if let Err(report) = prepare_source(&mut call) {
+            return (refused(report, call.limits, started.elapsed()), None);
+        }
         if let Err(error) = files::lay_out(&call.files) {
             let reason = format!("the files could not be laid out: {error}");
             return (launch_failed(reason), None);
@@ -161,11 +166,48 @@ impl Worker {
     }
 }
 
-fn launch_failed(reason: String) -> Answer {
+/// Make of the source text what the interpreter reads, or say why it cannot be read.
+fn prepare_source(call: &mut Call) -> Result<(), String> {
+    match call.preparation {
+        Preparation::None => Ok(()),
+        Preparation::EraseTypes => match typescript::to_javascript(&call.code) {
+            Ok(code) => {
+                call.code = code;
+                Ok(())
+            }
+            Err(refused) => {
+                let path = format!("{}/{}", GUEST_DIRS[0], call.filename);
+                Err(refused.report(&call.code, &path))
+            }
+        },
+    }
+}
+
+/// A source text that could not be read ends as the interpreter ends on a syntax error.
+fn refused(report: String, limits: CallLimits, wall: Duration) -> Answer {
+    let mut bytes = report.into_bytes();
+    let most = usize::try_from(limits.output_bytes).unwrap_or(usize::MAX);
+    let truncated = bytes.len() > most;
+    bytes.truncate(most);
     Answer {
-        end: End::LaunchFailed(reason),
-        stdout: Default::default(),
-        stderr: Default::default(),
+        stderr: Stream { bytes, truncated },
+        wall_us: micros(wall),
+        cpu_us: micros(wall),
+        reusable: true,
+        ..without_run(End::Exited(1))
+    }
+}
+
+fn launch_failed(reason: String) -> Answer {
+    without_run(End::LaunchFailed(reason))
+}
+
+/// The answer to a call whose program did not run.
+fn without_run(end: End) -> Answer {
+    Answer {
+        end,
+        stdout: Stream::default(),
+        stderr: Stream::default(),
         files: Vec::new(),
         left_out: Vec::new(),
         cpu_us: 0,

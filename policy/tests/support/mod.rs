@@ -16,7 +16,7 @@ pub(crate) fn wide_profile() -> String {
         .replace("rank = 10", "rank = 20")
         .replace(
             "python = \"python\"",
-            "python = \"python\"\njavascript = \"quickjs\"",
+            "python = \"python\"\nlua = \"lua-5\"",
         )
         .replace("max = 10_000", "max = 60_000")
 }

@@ -1,0 +1,32 @@
+// The modules that need no host: util, events, path, url, crypto, buffer.
+const util = require('node:util');
+const EventEmitter = require('events');
+const path = require('path');
+const crypto = require('crypto');
+const { once } = EventEmitter;
+console.log(util.format('%s=%d', 'a', 1, 'b'), util.inspect({ a: { b: { c: { d: 1 } } } }, { depth: 0 }), util.isDeepStrictEqual([1], [1]), util.types.isRegExp(/x/), util.inspect('text'));
+console.log(path.join('/a', '../b', './c.txt'), path.basename('/x/y.tar.gz', '.gz'), path.extname('a.b.c'), path.dirname('/a/b/'), path.relative('/a/b/c', '/a/d'), path.parse('/home/u/f.txt'), path.normalize('a//b/../c/'), path.isAbsolute('x'), path.format({ dir: '/d', base: 'b' }));
+const bus = new EventEmitter();
+bus.on('x', (...a) => console.log('on', a));
+bus.once('x', (a) => console.log('once', a));
+bus.prependListener('x', () => console.log('first'));
+console.log(bus.emit('x', 1, 2), bus.emit('x', 3), bus.emit('nobody'), bus.listenerCount('x'), bus.eventNames());
+try { bus.emit('error', new Error('nobody listens')); } catch (e) { console.log(e.message); }
+once(bus, 'y').then(([v]) => console.log('once', v));
+bus.emit('y', 'why');
+const u = new URL('../p/./q?a=1&b=%20x&a=2#frag', 'https://user:pw@example.com:8080/base/dir/');
+console.log(u.href, u.host, u.origin, u.searchParams.getAll('a'), u.searchParams.get('b'), u.hash);
+u.searchParams.append('c', 'ä&');
+u.port = '443';
+u.pathname = '/new path';
+console.log(String(u), new URLSearchParams({ q: 'a b', r: '1+1' }).toString(), URL.canParse('nope'), new URL('HTTP://EXAMPLE.com:80/%7Efoo/../bar').href, new URL('file:///a/../b').href, new URL('http://0x7f.1/').host, new URL('http://[::0:1]/').host, new URL('mailto:a@example.com').pathname);
+console.log(u);
+for (const name of ['md5', 'sha1', 'sha256', 'sha384', 'sha512']) console.log(name, crypto.createHash(name).update('The quick brown fox').update(' jumps').digest('hex'));
+console.log(crypto.createHmac('sha256', 'key').update('data').digest('base64'), crypto.createHash('sha256').update('').digest('hex').slice(0, 8), /^[0-9a-f-]{36}$/.test(crypto.randomUUID()), crypto.randomBytes(8).length, crypto.createHash('sha256').update('x'.repeat(200)).digest('hex'));
+const b = Buffer.from('héllo wörld');
+console.log(b, b.toString('hex'), b.toString('base64'), Buffer.from('aGk=', 'base64').toString(), Buffer.concat([b.subarray(0, 2), Buffer.from([33])]), b.length, b.indexOf('w'), Buffer.byteLength('€'), b.equals(Buffer.from(b)), JSON.stringify(Buffer.from('hi')), b.slice(0, 3).toString('latin1'));
+const n = Buffer.alloc(16);
+n.writeUInt32BE(0xdeadbeef, 0); n.writeInt16LE(-2, 4); n.writeDoubleBE(1.5, 8);
+console.log(n, n.readUInt32BE(0), n.readInt16LE(4), n.readDoubleBE(8), n.readUInt8(1), Buffer.compare(Buffer.from('a'), Buffer.from('b')));
+console.log(btoa('hello'), atob('aGVsbG8='), new TextDecoder().decode(new Uint8Array([0xe2, 0x82, 0xac, 0xff])), new TextEncoder().encode('€'), structuredClone({ a: new Date(0), b: [1, new Map([[1, { c: 2 }]])], d: /x/g }), typeof performance.now());
+util.promisify((a, done) => setTimeout(done, 1, null, a * 2))(21).then((v) => console.log('promisified', v));

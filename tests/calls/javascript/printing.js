@@ -1,0 +1,22 @@
+// console beyond log.
+console.table([{ name: 'apple', price: 1.5 }, { name: 'pear', stock: 3 }]);
+console.table([[1, 2], ['a', 'b']]);
+console.table([{ a: 1, b: 2 }, { a: 3, b: 4 }], ['b']);
+console.table({ x: { v: 1 }, y: { v: 2 } });
+console.table(['one', 'two']);
+console.table('no table');
+console.group('outer');
+console.log('inside\ntwo lines');
+console.group();
+console.info({ a: 1, b: [1, 2] });
+console.groupEnd();
+console.groupEnd();
+console.debug('back', 'again');
+console.count(); console.count('x'); console.count(); console.countReset(); console.count();
+console.dir({ a: { b: { c: { d: 1 } } } }, { depth: 0 });
+console.assert(true, 'not shown');
+console.log(); console.log(''); console.log('%s'); console.log('100%', 1); console.log('%d%%', 50); console.log('a%sb%sc', 1);
+console.log('%s %s %s %s', null, undefined, Symbol('s'), { a: [1, { b: 2 }] }, 'rest');
+console.log('%s', class A {}, '%s', function f() {}); console.log('%s', -0, 12345678901234567890n); console.log('%i %f', 'x', 'y'); console.log('%s', [1, [2, [3]]], new Error('in format').message);
+process.stdout.write('no newline'); process.stdout.write(' then one\n'); process.stdout.write(Buffer.from('bytes\n'));
+console.log([1, 2, 3].toString(), String({}), `${[]}`, String(null), String([null]), [] + {}, typeof null, void 0);
