@@ -285,7 +285,10 @@ fn typescript_keeps_its_lines() {
         answer.assert_ending("exited");
         assert_eq!(answer.body["exit_code"], 1, "{code}");
         let report = answer.text("stderr");
-        assert!(report.starts_with(&format!("/workspace/main.ts:{line}\n")), "{report}");
+        assert!(
+            report.starts_with(&format!("/workspace/main.ts:{line}\n")),
+            "{report}"
+        );
         assert!(report.contains(said), "{report}");
     }
     // Control: as JavaScript the same text is an error.

@@ -1,5 +1,11 @@
 //! What one call in a container promises to its caller, in gVisor and on the host's kernel.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
 
 use std::thread;
 use std::time::{Duration, Instant};

@@ -5,7 +5,13 @@
 //! place that the programs aim at, the ports that they call, the daemon's secrets. That the
 //! programs do harm where nothing holds them is shown natively in an arena by `redcode`; that the
 //! watch sees harm is shown here. `LAZARET_WHOLE_CORPUS=1` takes every program.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
 
 use std::net::TcpStream;
 use std::path::Path;

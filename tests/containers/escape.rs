@@ -1,6 +1,12 @@
 //! Ways out of a container that are known, tried in both profiles. The control is a container
 //! that is allowed everything: there each act works, or it proves nothing.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;

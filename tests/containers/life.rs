@@ -1,5 +1,11 @@
 //! Containers come and go with their daemon: killed, started again, with Docker stopped between.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
 
 use std::thread;
 use std::time::{Duration, Instant};

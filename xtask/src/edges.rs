@@ -37,7 +37,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("egress-helper", &["egress", "policy"]),
     ("worker", &["executor", "jail", "guest-sdk"]),
     ("agent", &[]),
-    ("harness", &["policy", "executor", "audit", "egress", "agent"]),
+    (
+        "harness",
+        &["policy", "executor", "audit", "egress", "agent"],
+    ),
     ("xtask", &[]),
 ];
 

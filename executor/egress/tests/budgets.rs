@@ -1,5 +1,6 @@
 //! What one door may use together, and that it ends there.
 
+#![allow(unreachable_pub, dead_code, reason = "shared by several tests")]
 #![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 mod support;

@@ -5,7 +5,8 @@
 //! holds it, and a server that it does not belong to has not seen it. The control shows that the
 //! server it belongs to did.
 
-#![expect(
+#![allow(unreachable_pub, dead_code, reason = "shared by several tests")]
+#![allow(
     clippy::unwrap_used,
     clippy::panic,
     reason = "a test may fail by panicking"

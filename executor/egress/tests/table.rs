@@ -4,7 +4,8 @@
 //! a server saw anything. The controls show that the servers answer without the proxy. Run it with
 //! `--nocapture` to read the table.
 
-#![expect(
+#![allow(unreachable_pub, dead_code, reason = "shared by several tests")]
+#![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::panic,

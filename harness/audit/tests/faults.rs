@@ -1,6 +1,13 @@
 //! Bad places and bad disks: no file, no ledger, no room, no permission; and
 //! entries that break a rule.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "tests"
+)]
 
 mod common;
 
@@ -231,6 +238,7 @@ fn a_damaged_page_seals_the_ledger_until_somebody_looks() {
         )
         .unwrap();
     drop(conn);
+    let mut bytes = std::fs::read(&path).unwrap();
     let start = usize::try_from(page - 1).unwrap() * 4096;
     bytes.get_mut(start..start + 4096).unwrap().fill(0xee);
     std::fs::write(&path, &bytes).unwrap();

@@ -1,10 +1,11 @@
 //! Proofs and exports of a real ledger, checked by implementations of others and by ours; and
 //! damaged ones.
-#![expect(
+#![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::string_slice,
     reason = "tests"
 )]
 

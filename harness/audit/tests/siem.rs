@@ -2,7 +2,14 @@
 //!
 //! `ocsf/*.json` are the three classes of OCSF 1.6.0 as JSON Schema, made from the published
 //! schema by the package `ocsf-json-schema` 1.2.0, without titles and descriptions.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "tests"
+)]
 
 mod common;
 

@@ -235,7 +235,7 @@ fn call(client: &Client, request: &Value, warm: Option<bool>) -> Result<Duration
             format!(
                 "{}, warm {}: `{}`",
                 ran.ending.word(),
-                ran.receipt["warm"],
+                ran.receipt.get("warm").unwrap_or(&Value::Null),
                 ran.stderr.trim()
             ),
         )),

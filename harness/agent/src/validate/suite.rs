@@ -122,7 +122,10 @@ impl fmt::Display for Assertion {
 
 /// Checks of others, by name. Each says what is wrong.
 #[derive(Default)]
-pub struct Validators(BTreeMap<String, Box<dyn Fn(&Record) -> Result<(), String> + Send + Sync>>);
+pub struct Validators(BTreeMap<String, Validator>);
+
+/// Says what is wrong with a record.
+type Validator = Box<dyn Fn(&Record) -> Result<(), String> + Send + Sync>;
 
 impl fmt::Debug for Validators {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {

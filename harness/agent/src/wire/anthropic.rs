@@ -32,9 +32,8 @@ pub(super) fn event(
         }
         "message_delta" => {
             merge_usage(reading, value.get("usage"), out);
-            match value.pointer("/delta/stop_reason").and_then(Value::as_str) {
-                Some(reason) => reading.stop(stop(reason), out),
-                None => {}
+            if let Some(reason) = value.pointer("/delta/stop_reason").and_then(Value::as_str) {
+                reading.stop(stop(reason), out);
             }
             Ok(())
         }

@@ -242,8 +242,8 @@ impl Driven {
             Effect::RunTool {
                 place, approved_by, ..
             } => {
-                let held =
-                    approved_by.is_none() && mix(self.seed, 77 + place.index as u64) % 9 == 0;
+                let held = approved_by.is_none()
+                    && mix(self.seed, 77 + place.index as u64).is_multiple_of(9);
                 if held {
                     self.tell(Event::ToolHeld {
                         place,
