@@ -2,8 +2,12 @@
 
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::sliced_string_as_bytes,
+    dead_code,
     reason = "tests"
 )]
 
