@@ -182,11 +182,7 @@ static BUILT_IN: LazyLock<BTreeMap<&'static str, Tool>> = LazyLock::new(|| {
         "required": ["command"],
         "properties": {"command": text, "directory": text, "stdin": text},
     });
-    let request = json!({
-        "type": "object",
-        "required": ["url", "protocol", "method", "host", "port"],
-        "properties": {"url": text, "protocol": text, "method": text, "host": text},
-    });
+    let request = json!({"type": "object", "required": ["url"], "properties": {"url": text}});
     let tools = [
         ("execute_code", vec![("code", Role::Code)], None),
         (

@@ -19,7 +19,7 @@ mod relay;
 
 use std::ffi::OsString;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -85,13 +85,17 @@ fn run() -> Result<u8, Failure> {
 /// On the loopback, which a new network namespace has but does not use.
 fn listen() -> Result<TcpListener, Failure> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, PORT));
-    match TcpListener::bind(address) {
-        Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => {
-            loopback::up().map_err(Failure::Loopback)?;
-            TcpListener::bind(address).map_err(Failure::Listen)
-        }
-        bound => bound.map_err(Failure::Listen),
+    if !has_route(address) {
+        loopback::up().map_err(Failure::Loopback)?;
     }
+    TcpListener::bind(address).map_err(Failure::Listen)
+}
+
+/// Whether the address is reached at all. To connect a datagram socket asks for the route and sends
+/// nothing; to listen alone is possible on a loopback that is down.
+fn has_route(address: SocketAddr) -> bool {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0));
+    socket.and_then(|socket| socket.connect(address)).is_ok()
 }
 
 impl Line {

@@ -324,7 +324,7 @@ async fn start_mitmproxy() -> Option<(Child, SocketAddr)> {
     let since = Instant::now();
     while TcpStream::connect(address).await.is_err() {
         assert!(
-            since.elapsed() < Duration::from_secs(60),
+            since.elapsed() < Duration::from_secs(180),
             "mitmproxy does not start"
         );
         tokio::time::sleep(Duration::from_millis(100)).await;

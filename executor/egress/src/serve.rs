@@ -119,10 +119,14 @@ impl Session {
             .serve_connection(TokioIo::new(gate), service)
             .with_upgrades()
             .await;
+        let mut refusal = self.heads.take_refusal();
         if let Err(error) = served {
             tracing::debug!(%error, "a connection of a guest ended badly");
+            // hyper has answered it by itself.
+            let unread = error.is_parse() && self.heads.next().is_some();
+            refusal = refusal.or_else(|| unread.then(|| malformed("the URL is none")));
         }
-        if let Some(refusal) = self.heads.take_refusal() {
+        if let Some(refusal) = refusal {
             let (number, _) = self.shared.meter.request();
             self.refused(EgressRecord::new(self.caller.call_id, number), &refusal)
                 .await;

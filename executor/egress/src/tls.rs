@@ -246,3 +246,53 @@ pub(crate) fn server_name(host: &Host) -> Option<ServerName<'static>> {
         Host::Address(address) => Some(ServerName::from(*address)),
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::MetadataExt as _;
+
+    #[test]
+    fn an_authority_stays_the_same_and_its_key_is_its_owners() {
+        let directory = tempfile::tempdir().unwrap();
+        let first = Authority::open(directory.path()).unwrap();
+        let second = Authority::open(directory.path()).unwrap();
+        assert_eq!(first.certificate_pem(), second.certificate_pem());
+        let key = fs::metadata(directory.path().join(KEY_FILE)).unwrap();
+        assert_eq!(key.mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn half_an_authority_is_none() {
+        let directory = tempfile::tempdir().unwrap();
+        Authority::open(directory.path()).unwrap();
+        fs::remove_file(directory.path().join(CERTIFICATE_FILE)).unwrap();
+        assert!(matches!(
+            Authority::open(directory.path()),
+            Err(TlsError::File { .. })
+        ));
+    }
+
+    #[test]
+    fn certificates_are_kept_and_bounded() {
+        let authority = Authority::make().unwrap();
+        let host = |n: usize| format!("host-{n}.test").parse::<Host>().unwrap();
+        let first = authority.server_config(&host(0)).unwrap();
+        assert!(Arc::ptr_eq(
+            &first,
+            &authority.server_config(&host(0)).unwrap()
+        ));
+        for n in 1..=MAX_CERTIFICATES {
+            authority.server_config(&host(n)).unwrap();
+        }
+        let kept = authority.configs.lock().unwrap().len();
+        assert!(kept <= MAX_CERTIFICATES);
+    }
+
+    #[test]
+    fn roots_that_are_none_are_refused() {
+        let broken = "-----BEGIN CERTIFICATE-----\nbm90aGluZw==\n-----END CERTIFICATE-----\n";
+        assert!(client_config(&Trust::Only(broken.to_owned())).is_err());
+    }
+}

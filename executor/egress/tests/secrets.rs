@@ -101,7 +101,6 @@ impl Edge {
         assert!(!holds(&text), "{text}");
         let records = serde_json::to_string(&self.world.sink.all()).unwrap();
         assert!(!holds(&records), "{records}");
-        assert!(!records.contains(&self.placeholder), "{records}");
     }
 
     /// Refused, and no server saw the secret.
@@ -328,7 +327,9 @@ fn a_redirect_does_not_carry_it() {
     edge.is_kept(&answer);
     let location = support::header(&answer.head, "location").unwrap();
     edge.world.forget();
-    let path = location.trim_start_matches("http://denied.test");
+    let path = location
+        .trim_start_matches("http://denied.test")
+        .replace(' ', "%20");
     let answer = edge.clear(
         "denied.test",
         &format!("GET {path} HTTP/1.1\r\nHost: HOST\r\nAuthorization: TOKEN\r\n\r\n"),

@@ -16,7 +16,7 @@ use crate::file::Scalar;
 use crate::grant::CODE_TOOL;
 use crate::profile::{Limits, Profile};
 use crate::rule::{Effect, Rule};
-use crate::tool::{COMMAND_TOOL, Role};
+use crate::tool::{COMMAND_TOOL, REQUEST_TOOL, Role};
 use crate::when::{Operand, Test, When};
 
 /// Something that must hold.
@@ -258,6 +258,7 @@ impl Goals<'_> {
             ("read_file", "path"),
             ("write_file", "path"),
             ("list_files", "path"),
+            (REQUEST_TOOL, "url"),
         ];
         let goals = asked.into_iter().map(|(tool, argument)| {
             Rc::new(Goal::Any(vec![

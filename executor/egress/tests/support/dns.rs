@@ -10,13 +10,13 @@ const TYPE_AAAA: u16 = 28;
 
 type Answers = HashMap<&'static str, Vec<Vec<IpAddr>>>;
 
-pub struct NameServer {
+pub(crate) struct NameServer {
     address: SocketAddr,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
 impl NameServer {
-    pub fn start(answers: Answers) -> Self {
+    pub(crate) fn start(answers: Answers) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let address = socket.local_addr().unwrap();
         let asked = Arc::new(Mutex::new(Vec::new()));
@@ -41,12 +41,12 @@ impl NameServer {
         Self { address, asked }
     }
 
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// How often a name was asked for, in questions for one type.
-    pub fn asked(&self, name: &str) -> usize {
+    pub(crate) fn asked(&self, name: &str) -> usize {
         let asked = self.asked.lock().unwrap();
         asked.iter().filter(|asked| *asked == name).count() / 2
     }

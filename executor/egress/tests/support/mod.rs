@@ -10,8 +10,8 @@
     reason = "a test may fail by panicking"
 )]
 
-pub mod dns;
-pub mod server;
+pub(crate) mod dns;
+pub(crate) mod server;
 
 use std::collections::HashMap;
 use std::io::{ErrorKind, Read, Write};
@@ -34,13 +34,13 @@ use self::dns::NameServer;
 use self::server::{Server, TestAuthority};
 
 /// Long enough for a busy machine, short enough to wait for.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The profile that the tests run under, with the tool as which requests are judged.
 const PROFILE: &str = "container-egress";
 
 /// Hosts that rules allow by name, and addresses that rules name.
-pub const POLICY: &str = r#"
+pub(crate) const POLICY: &str = r#"
 version = 1
 name = "egress-tests"
 
@@ -116,7 +116,7 @@ match = { tool = "http_request", "arguments.addresses" = { any = { cidr = "127.0
 
 /// Keeps records in memory.
 #[derive(Default)]
-pub struct Memory(Mutex<Vec<EgressRecord>>);
+pub(crate) struct Memory(Mutex<Vec<EgressRecord>>);
 
 impl Sink for Memory {
     fn record(&self, record: EgressRecord) -> Recording<'_> {
@@ -126,22 +126,22 @@ impl Sink for Memory {
 }
 
 impl Memory {
-    pub fn all(&self) -> Vec<EgressRecord> {
+    pub(crate) fn all(&self) -> Vec<EgressRecord> {
         self.0.lock().unwrap().clone()
     }
 
-    pub fn clear(&self) {
+    pub(crate) fn clear(&self) {
         self.0.lock().unwrap().clear();
     }
 }
 
 /// How a door is made, where it differs from the usual.
-pub struct Make {
-    pub limits: Limits,
-    pub budget: Budget,
-    pub inspect: Inspect,
-    pub secrets: Secrets,
-    pub policy: String,
+pub(crate) struct Make {
+    pub(crate) limits: Limits,
+    pub(crate) budget: Budget,
+    pub(crate) inspect: Inspect,
+    pub(crate) secrets: Secrets,
+    pub(crate) policy: String,
 }
 
 impl Default for Make {
@@ -164,19 +164,19 @@ impl Default for Make {
 }
 
 /// A door with everything behind it.
-pub struct World {
-    pub sink: Arc<Memory>,
-    pub http: Server,
-    pub https: Server,
-    pub dns: NameServer,
-    pub ours: Arc<Authority>,
-    pub theirs: TestAuthority,
-    pub directory: TempDir,
+pub(crate) struct World {
+    pub(crate) sink: Arc<Memory>,
+    pub(crate) http: Server,
+    pub(crate) https: Server,
+    pub(crate) dns: NameServer,
+    pub(crate) ours: Arc<Authority>,
+    pub(crate) theirs: TestAuthority,
+    pub(crate) directory: TempDir,
     door: Option<Door>,
     runtime: Runtime,
 }
 
-pub fn caller() -> Caller {
+pub(crate) fn caller() -> Caller {
     Caller {
         call_id: CallId::from_bytes([7; 16]),
         principal: "tests".to_owned(),
@@ -184,7 +184,7 @@ pub fn caller() -> Caller {
     }
 }
 
-pub fn addresses(list: &[&str]) -> Vec<IpAddr> {
+pub(crate) fn addresses(list: &[&str]) -> Vec<IpAddr> {
     list.iter().map(|text| text.parse().unwrap()).collect()
 }
 
@@ -200,7 +200,7 @@ fn profiles() -> Profiles {
     Profiles::load(files.iter().map(|(file, text)| (*file, text.as_str()))).unwrap()
 }
 
-pub fn judge(policy: &str) -> PolicyJudge {
+pub(crate) fn judge(policy: &str) -> PolicyJudge {
     let policy = Arc::new(Policy::load("egress-tests.toml", policy, &profiles()).unwrap());
     PolicyJudge::new(
         PROFILE,
@@ -209,12 +209,12 @@ pub fn judge(policy: &str) -> PolicyJudge {
 }
 
 impl World {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::make(|_, _| Make::default())
     }
 
     /// The ports of the servers are known when the door is made.
-    pub fn make(how: impl FnOnce(u16, u16) -> Make) -> Self {
+    pub(crate) fn make(how: impl FnOnce(u16, u16) -> Make) -> Self {
         let runtime = Runtime::new().unwrap();
         let theirs = TestAuthority::new();
         let http = Server::plain();
@@ -253,17 +253,17 @@ impl World {
         }
     }
 
-    pub fn door(&self) -> &Door {
+    pub(crate) fn door(&self) -> &Door {
         self.door.as_ref().unwrap()
     }
 
-    pub fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         let door = self.door.take().unwrap();
         self.runtime.block_on(door.close());
     }
 
     /// A connection to the door.
-    pub fn connect(&self) -> UnixStream {
+    pub(crate) fn connect(&self) -> UnixStream {
         let stream = UnixStream::connect(self.directory.path().join(SOCKET)).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
@@ -271,19 +271,19 @@ impl World {
     }
 
     /// Sends these bytes and reads the first answer.
-    pub fn ask(&self, bytes: &[u8]) -> Answer {
+    pub(crate) fn ask(&self, bytes: &[u8]) -> Answer {
         let mut stream = self.connect();
         send(&mut stream, bytes);
         Answer::read(&mut stream)
     }
 
-    pub fn get(&self, url: &str) -> Answer {
+    pub(crate) fn get(&self, url: &str) -> Answer {
         let host = url.split('/').nth(2).unwrap();
         self.ask(format!("GET {url} HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes())
     }
 
     /// A tunnel that was opened, or the answer that refused it.
-    pub fn tunnel(&self, authority: &str) -> Result<UnixStream, Answer> {
+    pub(crate) fn tunnel(&self, authority: &str) -> Result<UnixStream, Answer> {
         let mut stream = self.connect();
         let line = format!("CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n\r\n");
         send(&mut stream, line.as_bytes());
@@ -296,13 +296,13 @@ impl World {
     }
 
     /// TLS in a tunnel, trusting the authority in PEM.
-    pub fn tls(&self, authority: &str, sni: &str, trusted: &str) -> Result<Tls, Answer> {
+    pub(crate) fn tls(&self, authority: &str, sni: &str, trusted: &str) -> Result<Tls, Answer> {
         let stream = self.tunnel(authority)?;
         Ok(StreamOwned::new(client(sni, trusted), stream))
     }
 
     /// The records so far that say why, once there is at least one.
-    pub fn reasons(&self) -> Vec<&'static str> {
+    pub(crate) fn reasons(&self) -> Vec<&'static str> {
         let since = Instant::now();
         loop {
             let records = self.sink.all();
@@ -318,16 +318,16 @@ impl World {
         }
     }
 
-    pub fn forget(&self) {
+    pub(crate) fn forget(&self) {
         self.sink.clear();
         self.http.forget();
         self.https.forget();
     }
 }
 
-pub type Tls = StreamOwned<ClientConnection, UnixStream>;
+pub(crate) type Tls = StreamOwned<ClientConnection, UnixStream>;
 
-pub fn client(sni: &str, trusted: &str) -> ClientConnection {
+pub(crate) fn client(sni: &str, trusted: &str) -> ClientConnection {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(trusted.as_bytes()) {
         roots.add(certificate.unwrap()).unwrap();
@@ -365,7 +365,7 @@ fn names() -> HashMap<&'static str, Vec<Vec<IpAddr>>> {
     ])
 }
 
-pub fn send(stream: &mut impl Write, bytes: &[u8]) {
+pub(crate) fn send(stream: &mut impl Write, bytes: &[u8]) {
     // A door that refuses early closes while we write; what it said is still to be read.
     match stream.write_all(bytes) {
         Ok(()) => {}
@@ -380,19 +380,19 @@ pub fn send(stream: &mut impl Write, bytes: &[u8]) {
 
 /// An HTTP answer, as far as a test asks for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
-    pub status: u16,
-    pub head: String,
-    pub body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
-    pub fn read(stream: &mut impl Read) -> Self {
+    pub(crate) fn read(stream: &mut impl Read) -> Self {
         Self::read_head_only(stream).finish(stream)
     }
 
     /// Status 0 when there is no answer.
-    pub fn read_head_only(stream: &mut impl Read) -> Self {
+    pub(crate) fn read_head_only(stream: &mut impl Read) -> Self {
         let mut head = Vec::new();
         let mut byte = [0];
         while !head.ends_with(b"\r\n\r\n") {
@@ -410,7 +410,7 @@ impl Answer {
         }
     }
 
-    pub fn finish(mut self, stream: &mut impl Read) -> Self {
+    pub(crate) fn finish(mut self, stream: &mut impl Read) -> Self {
         let lower = self.head.to_ascii_lowercase();
         if let Some(length) = header(&lower, "content-length") {
             self.body = vec![0; length.parse().unwrap()];
@@ -428,12 +428,12 @@ impl Answer {
         self
     }
 
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 }
 
-pub fn header(head: &str, name: &str) -> Option<String> {
+pub(crate) fn header(head: &str, name: &str) -> Option<String> {
     head.lines().find_map(|line| {
         let (key, value) = line.split_once(':')?;
         key.eq_ignore_ascii_case(name)
@@ -441,7 +441,7 @@ pub fn header(head: &str, name: &str) -> Option<String> {
     })
 }
 
-pub fn unchunk(mut raw: &[u8]) -> Vec<u8> {
+pub(crate) fn unchunk(mut raw: &[u8]) -> Vec<u8> {
     let mut body = Vec::new();
     while let Some(end) = raw.windows(2).position(|pair| pair == b"\r\n") {
         let size = std::str::from_utf8(&raw[..end]).unwrap();

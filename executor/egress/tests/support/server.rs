@@ -8,20 +8,20 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::header;
 
 /// An authority that the proxy trusts in tests.
-pub struct TestAuthority {
+pub(crate) struct TestAuthority {
     pem: String,
     key: KeyPair,
 }
 
 impl TestAuthority {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let key = KeyPair::generate().unwrap();
         let pem = Self::params().self_signed(&key).unwrap().pem();
         Self { pem, key }
@@ -30,14 +30,18 @@ impl TestAuthority {
     fn params() -> CertificateParams {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        // Another name than the usual one, which the servers' certificates bear.
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "authority of the tests");
         params
     }
 
-    pub fn certificate_pem(&self) -> &str {
+    pub(crate) fn certificate_pem(&self) -> &str {
         &self.pem
     }
 
-    pub fn config(&self) -> Arc<ServerConfig> {
+    pub(crate) fn config(&self) -> Arc<ServerConfig> {
         let names = [
             "a.test",
             "b.test",
@@ -65,18 +69,18 @@ impl TestAuthority {
 type Seen = Arc<Mutex<Vec<String>>>;
 
 /// One server.
-pub struct Server {
+pub(crate) struct Server {
     address: SocketAddr,
     seen: Seen,
     connections: Arc<Mutex<usize>>,
 }
 
 impl Server {
-    pub fn plain() -> Self {
+    pub(crate) fn plain() -> Self {
         Self::start(None)
     }
 
-    pub fn tls(authority: &TestAuthority) -> Self {
+    pub(crate) fn tls(authority: &TestAuthority) -> Self {
         Self::start(Some(authority.config()))
     }
 
@@ -110,27 +114,27 @@ impl Server {
         server
     }
 
-    pub fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.address.port()
     }
 
     /// The requests that arrived, head and body.
-    pub fn seen(&self) -> Vec<String> {
+    pub(crate) fn seen(&self) -> Vec<String> {
         self.seen.lock().unwrap().clone()
     }
 
     /// The connections that arrived.
-    pub fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         *self.connections.lock().unwrap()
     }
 
-    pub fn forget(&self) {
+    pub(crate) fn forget(&self) {
         self.seen.lock().unwrap().clear();
         *self.connections.lock().unwrap() = 0;
     }
 
     /// A request without the proxy: the control.
-    pub fn directly(&self, address: &str, path: &str) -> u16 {
+    pub(crate) fn directly(&self, address: &str, path: &str) -> u16 {
         let mut stream = TcpStream::connect((address, self.port())).unwrap();
         let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).unwrap();
