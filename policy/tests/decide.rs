@@ -253,7 +253,7 @@ fn a_language_without_runtime_is_denied_by_name() {
     denied_with(
         &policy,
         &python(json!({"language": "ruby"})),
-        "profile `wasm-offline` has no runtime for the language `ruby`; it has `python`",
+        "profile `wasm-offline` has no runtime for the language `ruby`; it has `javascript`, `python`, `typescript`",
         "use one of `python`",
     );
     denied_with(

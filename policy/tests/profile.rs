@@ -92,7 +92,10 @@ fn a_profile_is_refused_with_line_and_remedy() {
             "`a/b` is not a name for a runtime",
         ),
         (
-            text().replace("python = \"python\"\n", ""),
+            text().replace(
+                "python = \"python\"\njavascript = \"javascript\"\ntypescript = \"javascript\"\n",
+                "",
+            ),
             line("[languages]"),
             "the profile has no language",
         ),

@@ -42,7 +42,7 @@ impl State {
     fn of(path: &Path) -> Self {
         let read = |path: &Path| std::fs::read(path).unwrap_or_default();
         Self {
-            database: read(path),
+            database: std::fs::read(path).unwrap(),
             log: read(&beside(path, "-wal")),
             mark: read(&beside(path, ".d").join("mark")),
         }
@@ -110,6 +110,11 @@ fn cut(before: &State, after: &State, dice: &mut Dice) -> State {
     }
 }
 
+/// The two numbers in the log's head that change when it begins anew (SQLite's file format, 4.1).
+fn salts(log: &[u8]) -> Option<&[u8]> {
+    log.get(16..24)
+}
+
 /// One commit of some records; what it acknowledged.
 fn commit(ledger: &Ledger, dice: &mut Dice) -> Vec<(u64, String)> {
     let (sender, answers) = std::sync::mpsc::channel();
@@ -156,7 +161,13 @@ fn a_power_cut_at_any_moment_loses_nothing_that_was_acknowledged() {
         let after = State::of(&path);
         logs += usize::from(before.log != after.log);
         pages += usize::from(before.database != after.database);
-        for n in 0..CUTS {
+        // When the log began anew in between, the states on the way are not to be had from
+        // these two: what the log held at its end went to the database first.
+        let cuts = match salts(&before.log) == salts(&after.log) {
+            true => CUTS,
+            false => 0,
+        };
+        for n in 0..cuts {
             let place = directory.path().join("cut/ledger.db");
             cut(&before, &after, &mut dice).restore(
                 &{
