@@ -254,7 +254,7 @@ fn a_language_without_runtime_is_denied_by_name() {
         &policy,
         &python(json!({"language": "ruby"})),
         "profile `wasm-offline` has no runtime for the language `ruby`; it has `javascript`, `python`, `typescript`",
-        "use one of `python`",
+        "use one of `javascript`, `python`, `typescript`",
     );
     denied_with(
         &policy,

@@ -101,6 +101,8 @@ fn an_artefact_that_was_changed_is_not_run() {
     let dir = tempfile::tempdir().unwrap();
     let (built, mine) = (built_runtimes().join("python"), dir.path().join("python"));
     fs::create_dir(&mine).unwrap();
+    let other = "javascript";
+    std::os::unix::fs::symlink(built_runtimes().join(other), dir.path().join(other)).unwrap();
     let mut artefact = None;
     for entry in fs::read_dir(built).unwrap() {
         let entry = entry.unwrap();
