@@ -260,7 +260,7 @@ fn a_language_without_runtime_is_denied_by_name() {
         &policy,
         &json!({"tool": "execute_code", "arguments": {"code": "1"}}),
         "the call names no `language`",
-        "set `language` to one of `python`",
+        "set `language` to one of `javascript`, `python`, `typescript`",
     );
 }
 
