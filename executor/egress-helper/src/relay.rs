@@ -84,6 +84,8 @@ fn wait(listener: &TcpListener, pairs: &[Pair]) -> Option<Ready> {
         pairs: vec![false; pairs.len()],
     };
     for (at, fd) in polled.iter().enumerate() {
+        // An event that has no name here is one all the same: to look is never wrong, since
+        // nothing blocks, and to look away could leave a pair for ever.
         let is_ready = fd.any().unwrap_or(true);
         match whose.get(at).and_then(|index| ready.pairs.get_mut(*index)) {
             Some(pair) => *pair |= is_ready,

@@ -144,8 +144,9 @@ impl Container {
             verify_limits(limits, plan).map_err(ContainerError::Weaker)?;
         }
         // Of gVisor this is the sandbox, of runc the first process itself.
-        let observed = jail::observe(self.pid).ok();
-        if let Some((seen, own)) = observed.as_ref().zip(jail::own().ok()) {
+        let observed = observed(self.pid)?;
+        if let Some(seen) = &observed {
+            let own = jail::own().map_err(unseen)?;
             verify_observed(seen, &own, plan).map_err(ContainerError::Weaker)?;
         }
         Ok(ContainerFacts {
@@ -253,7 +254,10 @@ impl Container {
                 Ok(seen) => state = seen.state.unwrap_or_default(),
                 Err(_gone) => return Ending::Killed("docker lost it".to_owned()),
             }
-            if state.running == Some(false) {
+            // Docker may hear of the memory a moment after the end.
+            let may_be_memory =
+                state.exit_code == Some(i64::from(STATUS_KILLED)) && state.oom_killed != Some(true);
+            if state.running == Some(false) && !may_be_memory {
                 break;
             }
             tokio::time::sleep(SILENCE_STEP).await;
@@ -287,6 +291,25 @@ impl Container {
                 .unwrap_or_else(|| ended.map_or(0, |ended| ended.memory_peak_bytes)),
         }
     }
+}
+
+/// What the kernel says of a process, to a daemon that may ask: one that is not root may not
+/// look at root's processes, and its receipt shows no observation. Anything else that keeps it
+/// from looking ends the container.
+fn observed(pid: u32) -> Result<Option<jail::Observed>, ContainerError> {
+    match jail::observe(pid) {
+        Ok(seen) => Ok(Some(seen)),
+        Err(jail::ObserveError::Read { source, .. })
+            if source.kind() == std::io::ErrorKind::PermissionDenied =>
+        {
+            Ok(None)
+        }
+        Err(error) => Err(unseen(error)),
+    }
+}
+
+fn unseen(error: jail::ObserveError) -> ContainerError {
+    ContainerError::Weaker(format!("it cannot be looked at: {error}"))
 }
 
 /// The limits that are kept inside.

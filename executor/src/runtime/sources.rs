@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::build::{BuildError, at, run};
-use super::hex::Sha256Writer;
 use super::manifest::{Manifest, Registry, Source};
+use super::store::digest;
 
 /// The Debian release whose sources the manifests name.
 const RELEASE: &str = "trixie";
@@ -125,20 +125,17 @@ fn debian(source: &Source, apt: &Apt, into: &Path) -> Result<(), BuildError> {
 }
 
 fn compare(file: &Path, source: &Source) -> Result<(), BuildError> {
-    let mut content = File::open(file).map_err(|_| BuildError::Moved {
-        name: source.name.clone(),
-        file: source.file.clone(),
-    })?;
-    let mut digest = Sha256Writer::default();
-    let mut chunk = vec![0; 1 << 20];
-    loop {
-        let read = content.read(&mut chunk).map_err(at(file))?;
-        match chunk.get(..read) {
-            Some(bytes) if !bytes.is_empty() => digest.update(bytes),
-            Some(_) | None => break,
-        }
+    if !file.exists() {
+        return Err(BuildError::Moved {
+            name: source.name.clone(),
+            file: source.file.clone(),
+        });
     }
-    let found = digest.finish();
+    pinned(source, digest(file).map_err(at(file))?)
+}
+
+/// The digest is one of those that the manifest names.
+fn pinned(source: &Source, found: String) -> Result<(), BuildError> {
     match source.sha256.contains(&found) {
         true => Ok(()),
         false => Err(BuildError::Digest {
@@ -217,15 +214,7 @@ fn package(dir: &Path, source: &Source) -> Result<(), BuildError> {
     let text = fs::read_to_string(&path).map_err(at(&path))?;
     let sums: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
     let found = sums.get("package").and_then(|sum| sum.as_str());
-    let found = found.unwrap_or("none").to_owned();
-    match source.sha256.contains(&found) {
-        true => Ok(()),
-        false => Err(BuildError::Digest {
-            name: source.name.clone(),
-            found,
-            wanted: source.sha256.join(" or "),
-        }),
-    }
+    pinned(source, found.unwrap_or("none").to_owned())
 }
 
 #[cfg(test)]

@@ -263,7 +263,8 @@ fn compare(path: &Path, wanted: &str, name: &str) -> Result<(), StoreError> {
     }
 }
 
-fn digest(path: &Path) -> io::Result<String> {
+/// SHA-256 of a file, in hexadecimal.
+pub(super) fn digest(path: &Path) -> io::Result<String> {
     let mut file = fs::File::open(path)?;
     let mut digest = Sha256Writer::default();
     let mut chunk = vec![0; CHUNK_BYTES];

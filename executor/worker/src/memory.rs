@@ -467,3 +467,80 @@ pub(crate) fn pagemap() -> Option<File> {
     let answer = scan(&file, here as *mut u8, 0, PAGE_BYTES, &mut found);
     answer.is_ok().then_some(file)
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    const IMAGE_PAGES: usize = 64;
+    const MINIMUM: usize = 128 * PAGE_BYTES;
+    /// More pages than are overwritten one by one.
+    const GROWN: usize = 2 * KEPT_PAGES * PAGE_BYTES;
+
+    fn shared(pagemap: Option<File>) -> (Arc<Shared>, Vec<u8>) {
+        let pages: Vec<u8> = (0..IMAGE_PAGES * PAGE_BYTES)
+            .map(|at| (at / 7) as u8)
+            .collect();
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&pages).unwrap();
+        let image = Some(Image {
+            file,
+            offset: 0,
+            bytes: pages.len(),
+        });
+        let slots = Slots::new(image, pagemap);
+        let whole = [pages, vec![0; MINIMUM - IMAGE_PAGES * PAGE_BYTES]].concat();
+        (slots.0, whole)
+    }
+
+    fn bytes(slot: &mut Slot) -> &mut [u8] {
+        #[expect(unsafe_code, reason = "a test looks at the memory as a guest does")]
+        // SAFETY: the slot is alive, and nobody else uses its memory.
+        unsafe {
+            std::slice::from_raw_parts_mut(slot.as_ptr(), slot.byte_size())
+        }
+    }
+
+    /// What a guest leaves: some pages, many pages, the last byte, and grown memory.
+    fn soil(slot: &mut Slot, stride: usize) {
+        slot.grow_to(GROWN).unwrap();
+        bytes(slot)
+            .iter_mut()
+            .step_by(stride)
+            .for_each(|byte| *byte ^= 0xA5);
+    }
+
+    fn every_next_guest_finds_the_image(pagemap: Option<File>) {
+        let (shared, whole) = shared(pagemap);
+        for stride in [1, 4_096, 70_000, 13, usize::MAX] {
+            let mut slot = shared.take(MINIMUM).unwrap();
+            assert!(bytes(&mut slot) == whole, "before a stride of {stride}");
+            soil(&mut slot, stride);
+            assert!(bytes(&mut slot) != whole, "control: it was soiled");
+            drop(slot);
+            let mut next = shared.take(MINIMUM).unwrap();
+            next.grow_to(GROWN).unwrap();
+            let (known, grown) = bytes(&mut next).split_at(MINIMUM);
+            assert!(known == whole, "after a stride of {stride}");
+            assert!(grown.iter().all(|byte| *byte == 0), "{stride}");
+        }
+    }
+
+    #[test]
+    fn what_a_guest_wrote_is_put_back() {
+        let pagemap = pagemap();
+        assert!(
+            pagemap.is_some(),
+            "Linux 6.7 or newer is needed to test this"
+        );
+        every_next_guest_finds_the_image(pagemap);
+    }
+
+    #[test]
+    fn on_an_older_kernel_it_is_given_back() {
+        every_next_guest_finds_the_image(None);
+    }
+}

@@ -3,7 +3,7 @@
 //! Looks at the places that the programs aim at, listens on the same ports,
 //! looks at the mounts and looks for processes that carry the arena's marker.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::MetadataExt;
@@ -48,12 +48,13 @@ impl Host {
     /// What is different now.
     pub(super) fn traces(&self, aims: &Aims, marker: &str) -> Vec<String> {
         let now = places(aims, self.proof);
-        let all = self.places.keys().chain(now.keys());
-        let changed = all.filter(|path| self.places.get(*path) != now.get(*path));
+        let all: BTreeSet<&PathBuf> = self.places.keys().chain(now.keys()).collect();
+        let changed = all
+            .into_iter()
+            .filter(|path| self.places.get(*path) != now.get(*path));
         let mut traces: Vec<String> = changed
             .map(|path| format!("{} is not as it was", path.display()))
             .collect();
-        traces.dedup();
         for (port, listener) in &self.listeners {
             if listener.accept().is_ok() {
                 traces.push(format!("the host's port {port} was called"));

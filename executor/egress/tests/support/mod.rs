@@ -116,22 +116,37 @@ match = { tool = "http_request", "arguments.addresses" = { any = { cidr = "127.0
 
 /// Keeps records in memory.
 #[derive(Default)]
-pub(crate) struct Memory(Mutex<Vec<EgressRecord>>);
+pub(crate) struct Memory(Mutex<Kept>);
+
+#[derive(Default)]
+struct Kept {
+    records: Vec<EgressRecord>,
+    /// The newest request that was seen.
+    newest: u64,
+    /// What belongs to this request or an earlier one was forgotten, also what comes late.
+    forgotten: u64,
+}
 
 impl Sink for Memory {
     fn record(&self, record: EgressRecord) -> Recording<'_> {
-        self.0.lock().unwrap().push(record);
+        let mut kept = self.0.lock().unwrap();
+        kept.newest = kept.newest.max(record.request);
+        if record.request > kept.forgotten {
+            kept.records.push(record);
+        }
         Box::pin(async { Ok(()) })
     }
 }
 
 impl Memory {
     pub(crate) fn all(&self) -> Vec<EgressRecord> {
-        self.0.lock().unwrap().clone()
+        self.0.lock().unwrap().records.clone()
     }
 
     pub(crate) fn clear(&self) {
-        self.0.lock().unwrap().clear();
+        let mut kept = self.0.lock().unwrap();
+        kept.records.clear();
+        kept.forgotten = kept.newest;
     }
 }
 
