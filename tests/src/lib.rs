@@ -18,6 +18,7 @@
 
 pub mod arena;
 pub mod command;
+pub mod compiler;
 pub mod containers;
 pub mod corpus;
 pub mod daemon;
