@@ -36,11 +36,15 @@ fn recorded(ledger: &Ledger, call_id: [u8; 16], verdict: &str) -> DecisionReceip
     ledger.decision(entry).unwrap()
 }
 
-#[test]
-fn a_receipt_of_another_call_or_verdict_admits_nothing() {
+/// Joins the permit to the record of a decision, in a ledger that has no other.
+fn admit(call_id: [u8; 16], verdict: &str) -> Option<NotAdmitted> {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let ledger = Ledger::open(&folder.path().join("ledger.db")).unwrap();
-    let admit = |id, verdict| Admitted::new(permit(), recorded(&ledger, id, verdict)).err();
+    Admitted::new(permit(), recorded(&ledger, call_id, verdict)).err()
+}
+
+#[test]
+fn a_receipt_of_another_call_or_verdict_admits_nothing() {
     assert!(matches!(
         admit([2; 16], "allow"),
         Some(NotAdmitted::OtherCall)
