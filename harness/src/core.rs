@@ -90,6 +90,15 @@ pub enum Executed {
     Refused(Box<Denial>),
 }
 
+/// What can run here under the policy in force.
+#[derive(Debug, Clone, Default)]
+pub struct Offers {
+    /// The languages that a profile in force has a runtime for.
+    pub languages: BTreeSet<String>,
+    /// Whether a shell command can be run.
+    pub commands: bool,
+}
+
 /// Why there is no answer to a call.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
@@ -275,6 +284,40 @@ impl Harness {
                 source,
             }),
             (Err(_), UseContainers::On | UseContainers::Off) => Ok(()),
+        }
+    }
+
+    /// What the profiles in force can run on this host. Whether a call of it is allowed, the policy
+    /// says of the call.
+    pub async fn offers(&self) -> Offers {
+        let generation = Arc::clone(self.0.rules.standing().generation());
+        let mut offers = Offers::default();
+        for profile in generation.profiles().iter() {
+            for (language, runtime) in profile.languages() {
+                if self.is_at_hand(profile, runtime).await {
+                    offers.languages.insert(language.to_owned());
+                }
+            }
+            for (tool, runtime) in profile.tools() {
+                offers.commands |=
+                    tool == policy::COMMAND_TOOL && self.is_at_hand(profile, runtime).await;
+            }
+        }
+        // Code in a shell's language is a command.
+        offers
+            .languages
+            .retain(|language| !SHELL_LANGUAGES.contains(&language.as_str()));
+        offers
+    }
+
+    async fn is_at_hand(&self, profile: &policy::Profile, runtime: &str) -> bool {
+        match (profile.backend(), &self.0.containers) {
+            (Backend::Wasm, _) => self.0.runtimes.contains(runtime),
+            (Backend::Container, Some(containers)) => {
+                containers.check(profile).await.is_ok()
+                    && containers.check_image(runtime).await.is_ok()
+            }
+            (Backend::Container, None) => false,
         }
     }
 

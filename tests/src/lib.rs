@@ -17,6 +17,7 @@
 )]
 
 pub mod arena;
+pub mod clients;
 pub mod command;
 pub mod compiler;
 pub mod containers;

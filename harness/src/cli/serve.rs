@@ -83,7 +83,7 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, Failure> {
 }
 
 /// `LAZARET_LOG` says what is logged, as `warn` or `harness=debug`.
-fn log_to_stderr() -> Result<(), Failure> {
+pub(crate) fn log_to_stderr() -> Result<(), Failure> {
     use std::io::IsTerminal;
     let wanted = std::env::var("LAZARET_LOG").unwrap_or_else(|_unset| "warn".into());
     let filter = tracing_subscriber::EnvFilter::try_new(&wanted).map_err(|error| {
