@@ -175,6 +175,14 @@ fn is_of_one_block(word: &str) -> bool {
     first.is_some() && blocks.all(|block| block == first)
 }
 
+/// Two letters are of alphabets that no script shares, which the tables need not be asked about.
+/// Greek is left to them: some of its letters stand beside Latin ones.
+fn is_of_strange_blocks(word: &str) -> bool {
+    let mut blocks = word.chars().filter_map(block);
+    let first = blocks.next();
+    word.chars().all(|c| block(c) != Some(Block::Greek)) && blocks.any(|block| Some(block) != first)
+}
+
 /// The word's letters are from scripts that are not written together. Chinese, Japanese and Korean
 /// stand beside anything, since they put no spaces; Greek letters that look like no ASCII stand
 /// beside Latin ones (`Δx`, `μm`).
@@ -182,6 +190,13 @@ pub(in super::super) fn mixed_script(word: &str) -> bool {
     if word.is_ascii() || is_of_one_block(word) {
         return false;
     }
+    if is_of_strange_blocks(word) {
+        return true;
+    }
+    mixed_by_tables(word)
+}
+
+fn mixed_by_tables(word: &str) -> bool {
     let mut resolved = AugmentedScriptSet::default();
     let letters = word
         .chars()
@@ -244,4 +259,25 @@ pub(super) fn imitates_syntax(c: char) -> bool {
     }
     let prototype = ascii_prototype(c);
     prototype.is_some_and(|p| p.len() == 1 && SYNTAX.contains(&p))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_without_the_tables_is_what_they_tell() {
+        let letters: Vec<char> = ('\0'..'\u{650}').filter(|c| block(*c).is_some()).collect();
+        for one in letters.iter().step_by(3) {
+            for other in &letters {
+                let word: String = [*one, *other].iter().collect();
+                assert!(
+                    !is_of_strange_blocks(&word) || mixed_by_tables(&word),
+                    "{word}"
+                );
+            }
+        }
+        assert!(is_of_strange_blocks("аa"), "Cyrillic and Latin");
+        assert!(!is_of_strange_blocks("Δx"), "left to the tables");
+    }
 }
