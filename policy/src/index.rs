@@ -21,6 +21,7 @@
 
 use std::collections::BTreeMap;
 
+use compact_str::CompactString;
 use rustc_hash::FxHashMap;
 use serde_json::Value;
 use smallvec::SmallVec;
@@ -395,7 +396,8 @@ impl Node {
 /// Rules filed under one fact.
 #[derive(Debug, Clone, Default)]
 struct Values {
-    texts: Map<Box<str>, Bucket>,
+    /// Short texts stand in the table itself: one place in memory less for each lookup.
+    texts: Map<CompactString, Bucket>,
     /// The bytes of the longest of `texts`: what is longer need not be hashed.
     longest_bytes: usize,
     numbers: Map<NumberKey, Bucket>,
