@@ -26,9 +26,6 @@ const CI_SECONDS: u64 = 20;
 /// The target whose comparison takes long to compile, and the feature that it needs.
 const HEAVY: &str = "cedar";
 
-/// These have been compiled and not yet been run for an hour: `cargo xtask fuzz SECONDS` runs
-/// them, and CI does once they have.
-const NEW: [&str; 4] = ["ceiling", "record", "proof", "checkpoint"];
 /// How long a target may look for a fault that was seeded; most are found within a second.
 const CONTROL_SECONDS: u64 = 60;
 /// How a target is told which fault to seed.
@@ -53,7 +50,7 @@ pub(crate) enum Plan {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Targets {
     All,
-    /// All but the one that takes long to compile, and those that are new.
+    /// All but the one that takes long to compile.
     Light,
     Named(Vec<String>),
 }
@@ -154,7 +151,7 @@ impl Fuzzer {
         match targets {
             Targets::All => Ok(all),
             Targets::Light => {
-                all.retain(|target| target != HEAVY && !NEW.contains(&target.as_str()));
+                all.retain(|target| target != HEAVY);
                 Ok(all)
             }
             Targets::Named(named) => match named.iter().find(|target| !all.contains(target)) {
