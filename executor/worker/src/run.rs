@@ -106,15 +106,17 @@ impl Worker {
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
                 Err(error) => return Err(error.into()),
             };
-            let (answer, used) = self.answer(prepared, call);
+            let (mut answer, used) = self.answer(prepared, call);
+            // Before it says that it takes another: whoever reads that may send one at once.
+            let wiped = files::wipe();
+            answer.reusable &= wiped.is_ok();
             write_frame(socket, &answer)?;
             if !answer.reusable {
-                return Ok(());
+                return Ok(wiped?);
             }
-            // What it leaves is put away while nobody waits. If that cannot be done, the
-            // worker ends, and the daemon starts another.
+            // The memory is put back while nobody waits. If that cannot be done, the worker
+            // ends, and the daemon starts another.
             drop(used);
-            files::wipe()?;
         }
     }
 
