@@ -33,7 +33,11 @@ const KEPT_US: u64 = 24 * 3600 * 1_000_000;
 
 /// The state of all sessions and principals.
 #[derive(Default)]
-pub(crate) struct Book(Mutex<Pages>);
+pub(crate) struct Book {
+    pages: Mutex<Pages>,
+    /// Held by whoever writes the file.
+    writing: Mutex<()>,
+}
 
 #[derive(Default)]
 struct Pages {
@@ -157,8 +161,10 @@ impl Book {
     /// Writes to `file` what was counted, whole or not at all, when it has changed.
     ///
     /// # Errors
-    /// When it cannot be written; it is tried again with the next change.
+    /// When it cannot be written; the next try writes it.
     pub(crate) fn write(&self, file: &Path) -> io::Result<()> {
+        // One at a time, so that the file is never of two writers or an older count.
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let (written, change) = {
             let pages = self.pages();
             if pages.written == pages.changes {
@@ -177,7 +183,8 @@ impl Book {
             };
             (written, pages.changes)
         };
-        let unfinished = file.with_extension("new");
+        // Another daemon on the same state has a file of its own until it is whole.
+        let unfinished = file.with_extension(format!("{}.new", std::process::id()));
         let mut to = OpenOptions::new()
             .write(true)
             .create(true)
@@ -205,7 +212,7 @@ impl Book {
 
     /// A lock that somebody left in a panic guards counters that are still numbers.
     fn pages(&self) -> MutexGuard<'_, Pages> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.pages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

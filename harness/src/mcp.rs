@@ -22,6 +22,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::book::Whereabouts;
 use crate::core::{CallError, Executed, Harness, Offers};
+use crate::gateway;
 use crate::reply::{Denial, Reply};
 
 /// Who calls: whoever started the server.
@@ -49,7 +50,7 @@ pub struct McpServer {
     harness: Harness,
     /// Budgets and labels are counted for the life of the client.
     session: String,
-    offers: Offers,
+    tools: Vec<Tool>,
 }
 
 /// Why the conversation could not begin or ended.
@@ -70,7 +71,7 @@ impl McpServer {
         Self {
             harness,
             session: format!("mcp-{}", uuid::Uuid::now_v7()),
-            offers,
+            tools: tools(&offers),
         }
     }
 
@@ -91,13 +92,6 @@ impl McpServer {
             .map(drop)
             .map_err(|error| McpError::Broken(error.to_string()))
     }
-
-    fn tools(&self) -> Vec<Tool> {
-        let code =
-            (!self.offers.languages.is_empty()).then(|| execute_code(&self.offers.languages));
-        let command = self.offers.commands.then(run_command);
-        code.into_iter().chain(command).collect()
-    }
 }
 
 impl ServerHandler for McpServer {
@@ -112,7 +106,7 @@ impl ServerHandler for McpServer {
         _page: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        Ok(ListToolsResult::with_all_items(self.tools()))
+        Ok(ListToolsResult::with_all_items(self.tools.clone()))
     }
 
     async fn call_tool(
@@ -120,9 +114,8 @@ impl ServerHandler for McpServer {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let tools = self.tools();
-        if !tools.iter().any(|tool| tool.name == request.name) {
-            let names: Vec<&str> = tools.iter().map(|tool| tool.name.as_ref()).collect();
+        if !self.tools.iter().any(|tool| tool.name == request.name) {
+            let names: Vec<&str> = self.tools.iter().map(|tool| tool.name.as_ref()).collect();
             return Err(ErrorData::invalid_params(
                 format!("no tool `{}`; there are {}", request.name, names.join(", ")),
                 None,
@@ -155,6 +148,12 @@ impl ServerHandler for McpServer {
 }
 
 // ---- tools --------------------------------------------------------------------------------------
+
+fn tools(offers: &Offers) -> Vec<Tool> {
+    let code = (!offers.languages.is_empty()).then(|| execute_code(&offers.languages));
+    let command = offers.commands.then(run_command);
+    code.into_iter().chain(command).collect()
+}
 
 fn execute_code(languages: &BTreeSet<String>) -> Tool {
     let language = json!({
@@ -260,23 +259,15 @@ fn answer(executed: Result<Executed, CallError>) -> CallToolResult {
 fn refused(denial: &Denial) -> CallToolResult {
     let refusal = denial.refusal();
     let rules: Vec<&str> = refusal.rules().iter().map(|rule| rule.id()).collect();
-    let next_steps = refusal.next_steps();
     let text = format!(
         "{}: {} (rules: {})\n{}",
         refusal.verdict().as_str(),
         refusal.reason(),
         rules.join(", "),
-        next_steps.join("\n"),
+        refusal.next_steps().join("\n"),
     );
     let mut result = CallToolResult::error(vec![ContentBlock::text(text)]);
-    result.structured_content = Some(json!({
-        "call_id": refusal.call_id().to_string(),
-        "verdict": refusal.verdict(),
-        "reason": refusal.reason(),
-        "rules": rules,
-        "next_steps": next_steps,
-        "ledger": { "decision": denial.decision_seq() },
-    }));
+    result.structured_content = Some(gateway::denied(denial).document());
     result
 }
 

@@ -77,10 +77,9 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, Failure> {
             .await;
         following.abort();
         let counted = harness.clone();
-        harness
-            .close(Duration::from_millis(config.drain_ms))
-            .await?;
+        let closed = harness.close(Duration::from_millis(config.drain_ms)).await;
         counted.write_counts();
+        closed?;
         Ok(ExitCode::SUCCESS)
     })
 }
