@@ -305,7 +305,7 @@ fn collect_lines(stream: impl std::io::Read + Send + 'static) -> mpsc::Receiver<
 }
 
 /// What came back over HTTP.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Answer {
     /// The status code; 0 when the connection broke before an answer.
     pub status: u16,
@@ -319,6 +319,22 @@ pub struct Answer {
     pub took: Duration,
     /// Why there is no answer.
     pub broke: Option<String>,
+}
+
+/// What a failed test shows of it: a receipt is long, and says nothing of most failures.
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut body = self.body.clone();
+        if let Some(body) = body.as_object_mut() {
+            drop(body.remove("receipt"));
+        }
+        write!(f, "{} after {:?}: {body}", self.status, self.took)?;
+        match (&self.body, &self.broke) {
+            (Value::Null, None) => write!(f, "{}", String::from_utf8_lossy(&self.raw)),
+            (_, Some(broke)) => write!(f, "broke: {broke}"),
+            (_, None) => Ok(()),
+        }
+    }
 }
 
 impl Answer {

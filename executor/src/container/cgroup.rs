@@ -4,8 +4,11 @@
 //! another process namespace, finds nothing; the receipt says so.
 
 use std::fs;
+use std::fs::File;
+use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::path::{Path, PathBuf};
 
+use nix::sys::eventfd::{EfdFlags, EventFd};
 use serde::Serialize;
 
 /// Where control groups are, on every distribution.
@@ -44,7 +47,48 @@ pub struct CgroupLimits {
     pub cpu_milli: Option<u64>,
 }
 
+/// What the kernel tells of a group's memory, also when the group is gone before anybody looked.
+///
+/// Version 1 alone has it: the kernel counts this up at every end of memory, and once more when
+/// the group is removed. Two, then, are an end of memory; one of a group that is gone is none.
+#[derive(Debug)]
+pub(crate) struct MemoryEvents {
+    counter: EventFd,
+    told: u64,
+    /// The kernel tells of this file as long as it is open.
+    _control: File,
+}
+
+impl MemoryEvents {
+    /// What was told so far.
+    pub(crate) fn told(&mut self) -> u64 {
+        // Nothing new is an error of a counter that does not wait.
+        self.told = self.told.saturating_add(self.counter.read().unwrap_or(0));
+        self.told
+    }
+}
+
 impl Groups {
+    /// Hear of the group's memory from now on; only root may.
+    pub(crate) fn memory_events(&self) -> Option<MemoryEvents> {
+        if self.version != Version::V1 {
+            return None;
+        }
+        let control = File::open(self.memory.join("memory.oom_control")).ok()?;
+        let counter = EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC).ok()?;
+        let (to, of) = (counter.as_fd().as_raw_fd(), control.as_raw_fd());
+        fs::write(
+            self.memory.join("cgroup.event_control"),
+            format!("{to} {of}"),
+        )
+        .ok()?;
+        Some(MemoryEvents {
+            counter,
+            told: 0,
+            _control: control,
+        })
+    }
+
     /// The groups of process `pid`, if they can be seen from here.
     pub(crate) fn of(pid: u32) -> Option<Self> {
         let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;

@@ -15,7 +15,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::time::{Instant as Moment, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::cgroup::Groups;
+use super::cgroup::{Groups, MemoryEvents};
 use super::docker::{Docker, Input};
 use super::error::ContainerError;
 use super::frames::Frames;
@@ -38,6 +38,9 @@ const FILES_WAIT: Duration = Duration::from_secs(30);
 const SILENCE_LOOKS: u32 = 40;
 const SILENCE_STEP: Duration = Duration::from_millis(50);
 
+/// The kernel tells of an end of memory, and of the group's own end.
+const OUT_OF_MEMORY_AND_GONE: u64 = 2;
+
 /// Files that are told to have been left out; a guest can make thousands.
 const MAX_LEFT_OUT: usize = 64;
 
@@ -56,6 +59,7 @@ pub(crate) struct Container {
     report: Arc<Report>,
     pid: u32,
     groups: Option<Groups>,
+    memory_events: Option<MemoryEvents>,
     /// Since when it waits.
     pub(crate) ready_at: Instant,
 }
@@ -102,13 +106,15 @@ impl Container {
         let report = ready(&mut frames).await?;
         verify_report(&report, plan, &HostKernel::running()).map_err(ContainerError::Weaker)?;
         let pid = pid(&docker.inspect(id).await?);
+        let groups = Groups::of(pid);
         Ok(Self {
             id: id.to_owned(),
             frames,
             input,
             report: Arc::new(report),
             pid,
-            groups: Groups::of(pid),
+            memory_events: groups.as_ref().and_then(Groups::memory_events),
+            groups,
             ready_at: Instant::now(),
         })
     }
@@ -227,10 +233,7 @@ impl Container {
 
     /// How it ended, by what it said and what the kernel and Docker say.
     async fn ending(&mut self, docker: &Docker, heard: &Heard) -> Ending {
-        let killed_for_memory = self
-            .groups
-            .as_ref()
-            .is_some_and(|groups| groups.out_of_memory() > 0);
+        let killed_for_memory = self.ran_out_of_memory();
         match heard.ended.as_ref().map(|ended| &ended.end) {
             Some(End::Exited(STATUS_KILLED)) | Some(End::Signalled(SIGKILL))
                 if killed_for_memory =>
@@ -246,10 +249,13 @@ impl Container {
         }
     }
 
-    /// It ended without a word: only Docker can say why, once it knows.
+    /// It ended without a word: only the kernel and Docker can say why, once they know.
     async fn silence(&mut self, docker: &Docker) -> Ending {
         let mut state = ContainerState::default();
         for _ in 0..SILENCE_LOOKS {
+            if self.ran_out_of_memory() {
+                return Ending::OutOfMemory;
+            }
             match docker.inspect(&self.id).await {
                 Ok(seen) => state = seen.state.unwrap_or_default(),
                 Err(_gone) => return Ending::Killed("docker lost it".to_owned()),
@@ -271,6 +277,17 @@ impl Container {
             true => format!("the container ended with status {status}"),
             false => format!("the container ended with status {status}: {complaint}"),
         })
+    }
+
+    /// Whether the kernel ended a process for its memory: it counts that, and it told of it where
+    /// the group is gone by now.
+    fn ran_out_of_memory(&mut self) -> bool {
+        let counted = self
+            .groups
+            .as_ref()
+            .is_some_and(|groups| groups.out_of_memory() > 0);
+        let events = self.memory_events.as_mut();
+        counted || events.is_some_and(|events| events.told() >= OUT_OF_MEMORY_AND_GONE)
     }
 
     fn usage(&self, heard: &Heard, cpu_before: Option<u64>, took: Duration) -> Usage {
