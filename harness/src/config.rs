@@ -340,6 +340,7 @@ impl Config {
             socket: self.docker_socket.clone(),
             images: self.image_store(),
             installation,
+            lives: self.state.join("containers.d"),
             pool: self.pool,
         };
         (self.containers != UseContainers::Off).then(|| Containers::new(host()))

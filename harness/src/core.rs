@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::book::{Book, Spent, Whereabouts};
+use crate::book::{Book, CountsError, Spent, Whereabouts};
 use crate::config::{Config, OnBroken, UseContainers};
 use crate::fault::{self, Point};
 use crate::in_force::{
@@ -36,6 +36,12 @@ const SHELL_LANGUAGES: [&str; 3] = ["bash", "sh", "shell"];
 /// Why a call that needs a container is not run where there shall be none.
 const NO_CONTAINERS: &str =
     "containers are switched off in the configuration; set `containers` to `on`";
+
+/// What sessions and principals have used, below the state directory.
+const COUNTS: &str = "counts.json";
+
+/// How soon what was counted is written.
+const COUNTS_EVERY: Duration = Duration::from_secs(1);
 
 /// The tool that runs code.
 pub const EXECUTE_CODE: &str = policy::CODE_TOOL;
@@ -88,6 +94,15 @@ pub enum Executed {
     Done(Box<Reply>),
     /// The policy does not let it run.
     Refused(Box<Denial>),
+}
+
+/// What can run here under the policy in force.
+#[derive(Debug, Clone, Default)]
+pub struct Offers {
+    /// The languages that a profile in force has a runtime for.
+    pub languages: BTreeSet<String>,
+    /// Whether a shell command can be run.
+    pub commands: bool,
 }
 
 /// Why there is no answer to a call.
@@ -165,6 +180,14 @@ pub enum StartError {
         path: String,
         /// What the kernel said.
         source: std::io::Error,
+    },
+    /// What was counted before.
+    #[error("`{path}`: {source}")]
+    Counts {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        source: CountsError,
     },
     /// The configuration.
     #[error(transparent)]
@@ -275,6 +298,77 @@ impl Harness {
                 source,
             }),
             (Err(_), UseContainers::On | UseContainers::Off) => Ok(()),
+        }
+    }
+
+    /// Go on with what budgets and labels counted before the last end.
+    ///
+    /// # Errors
+    /// When it cannot be read: to count anew would give every budget again.
+    pub fn resume_counts(&self) -> Result<(), StartError> {
+        let file = self.counts();
+        self.0
+            .book
+            .read(&file)
+            .map_err(|source| StartError::Counts {
+                path: file.display().to_string(),
+                source,
+            })
+    }
+
+    /// Write what budgets and labels count, for ever, a moment after it changed.
+    pub async fn keep_counts(&self) {
+        loop {
+            tokio::time::sleep(COUNTS_EVERY).await;
+            let this = self.clone();
+            // A panic in there is as good as a file that cannot be written: it is tried again.
+            drop(tokio::task::spawn_blocking(move || this.write_counts()).await);
+        }
+    }
+
+    /// Write what budgets and labels counted until now.
+    pub fn write_counts(&self) {
+        let file = self.counts();
+        if let Err(error) = self.0.book.write(&file) {
+            tracing::error!(file = %file.display(), %error, "what budgets counted is not kept; make room or correct its rights");
+        }
+    }
+
+    fn counts(&self) -> PathBuf {
+        self.0.ledger_path.with_file_name(COUNTS)
+    }
+
+    /// What the profiles in force can run on this host. Whether a call of it is allowed, the policy
+    /// says of the call.
+    pub async fn offers(&self) -> Offers {
+        let generation = Arc::clone(self.0.rules.standing().generation());
+        let mut offers = Offers::default();
+        for profile in generation.profiles().iter() {
+            for (language, runtime) in profile.languages() {
+                if self.is_at_hand(profile, runtime).await {
+                    offers.languages.insert(language.to_owned());
+                }
+            }
+            for (tool, runtime) in profile.tools() {
+                offers.commands |=
+                    tool == policy::COMMAND_TOOL && self.is_at_hand(profile, runtime).await;
+            }
+        }
+        // Code in a shell's language is a command.
+        offers
+            .languages
+            .retain(|language| !SHELL_LANGUAGES.contains(&language.as_str()));
+        offers
+    }
+
+    async fn is_at_hand(&self, profile: &policy::Profile, runtime: &str) -> bool {
+        match (profile.backend(), &self.0.containers) {
+            (Backend::Wasm, _) => self.0.runtimes.contains(runtime),
+            (Backend::Container, Some(containers)) => {
+                containers.check(profile).await.is_ok()
+                    && containers.check_image(runtime).await.is_ok()
+            }
+            (Backend::Container, None) => false,
         }
     }
 

@@ -14,9 +14,12 @@ mod core;
 pub mod fault;
 pub mod gateway;
 mod in_force;
+pub mod mcp;
 mod reply;
 
 pub use crate::book::Whereabouts;
-pub use crate::core::{CallError, Cancel, EXECUTE_CODE, Executed, Harness, Health, StartError};
+pub use crate::core::{
+    CallError, Cancel, EXECUTE_CODE, Executed, Harness, Health, Offers, StartError,
+};
 pub use crate::in_force::{Broken, Generation, Reloaded, Standing};
 pub use crate::reply::{Denial, Reply};

@@ -7,9 +7,11 @@
     reason = "tests"
 )]
 
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use appliance_tests::command::{finish, program};
 use appliance_tests::containers::{PROFILES, bash, can_run, containers_of, daemon, docker};
 use serde_json::Value;
 
@@ -122,6 +124,34 @@ fn a_killed_daemon_leaves_nothing_behind_after_its_next_start() {
     let kept = docker(&["inspect", "--format", "{{.Id}}", stranger.trim()]);
     drop(docker(&["rm", stranger.trim()]));
     assert!(kept.is_ok(), "what others made is not touched");
+}
+
+/// The command line clears away what the dead left, and not what a daemon is using.
+#[test]
+fn two_on_one_state_leave_each_others_containers_alone() {
+    if !can_run() {
+        return;
+    }
+    let state = tempfile::tempdir().unwrap();
+    let daemon = daemon(state.path());
+    let client = daemon.client();
+    let call = thread::spawn({
+        let client = client.clone();
+        move || bash(&client, PROFILES[0], "sleep 6; echo slept")
+    });
+    eventually("the call has its container", || {
+        !containers_of(state.path()).is_empty()
+    });
+    let finished = finish(
+        Command::new(program("lazaret"))
+            .args(["run", "--language", "bash", "-c", "echo beside", "--state"])
+            .arg(state.path()),
+        b"",
+    );
+    assert_eq!(finished.out(), "beside\n", "{finished:?}");
+    assert_eq!(call.join().unwrap().text("stdout"), "slept\n");
+    daemon.stop();
+    assert!(containers_of(state.path()).is_empty());
 }
 
 /// The receipt is what Docker says from outside.

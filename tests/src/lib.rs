@@ -17,7 +17,9 @@
 )]
 
 pub mod arena;
+pub mod clients;
 pub mod command;
+pub mod compiler;
 pub mod containers;
 pub mod corpus;
 pub mod daemon;

@@ -11,6 +11,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 use crate::failure::Failure;
 use crate::shell;
@@ -144,11 +145,7 @@ impl Fuzzer {
 
     fn run(&self, seconds: u64, targets: &Targets) -> Result<(), Failure> {
         self.build(targets)?;
-        let runs = self
-            .chosen(targets)?
-            .into_iter()
-            .map(|target| self.fuzz(target, seconds))
-            .collect::<Result<Vec<_>, _>>()?;
+        let runs = at_once(self.chosen(targets)?, |target| self.fuzz(target, seconds))?;
         report(&runs)
     }
 
@@ -177,10 +174,7 @@ impl Fuzzer {
         targets.sort();
         targets.dedup();
         self.build(&Targets::Named(targets))?;
-        let runs = controls
-            .into_iter()
-            .map(|control| self.seed(control))
-            .collect::<Result<Vec<_>, _>>()?;
+        let runs = at_once(controls, |control| self.seed(control))?;
         report_controls(&runs)
     }
 
@@ -278,6 +272,33 @@ impl Fuzzer {
             .stdin(Stdio::null());
         program
     }
+}
+
+/// Does everything, as many things at once as there are cores, and gives the results in order.
+fn at_once<T: Send, R: Send>(
+    all: Vec<T>,
+    act: impl Fn(T) -> Result<R, Failure> + Sync,
+) -> Result<Vec<R>, Failure> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let queue = Mutex::new(all.into_iter().enumerate());
+    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let work = || {
+        std::iter::from_fn(next)
+            .map(|(at, one)| act(one).map(|done| (at, done)))
+            .collect::<Result<Vec<_>, _>>()
+    };
+    let shares = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
+        let joined = threads.into_iter().map(|thread| {
+            thread
+                .join()
+                .unwrap_or_else(|why| std::panic::resume_unwind(why))
+        });
+        joined.collect::<Result<Vec<_>, _>>()
+    })?;
+    let mut done: Vec<_> = shares.into_iter().flatten().collect();
+    done.sort_by_key(|(at, _)| *at);
+    Ok(done.into_iter().map(|(_, one)| one).collect())
 }
 
 fn finish(target: String, mut program: Command) -> Result<Run, Failure> {

@@ -43,6 +43,8 @@ cargo xtask bench call   measure `print(1)` beside native python3, bubblewrap an
     --rounds N           rounds of the comparison                                      [200]
     --docker             start dockerd with runc and runsc if none is running (needs root)
     --peers-only         leave Lazaret out: the others alone
+cargo xtask bench load   measure each language by 1, 8, 50 and 500 clients, ledger on disk and in memory
+    --seconds N          how long each                                                 [10]
 cargo xtask bench containers
                          measure `echo 1` in containers beside docker run and docker exec (needs docker)
     --rounds N           rounds of the comparison                                      [20]
@@ -80,6 +82,7 @@ enum Task {
     Ci,
     Redcode(Vec<String>),
     BenchCall(bench::Options),
+    BenchLoad(bench::load::Options),
     BenchReload(bench::reload::Options),
     BenchContainers(bench::containers::Options),
     BenchDecide,
@@ -100,6 +103,7 @@ impl Task {
                 rest.iter().map(|&word| word.into()).collect(),
             )),
             ["bench", "call", rest @ ..] => bench::Options::parse(rest).map(Self::BenchCall),
+            ["bench", "load", rest @ ..] => bench::load::Options::parse(rest).map(Self::BenchLoad),
             ["bench", "reload", rest @ ..] => {
                 bench::reload::Options::parse(rest).map(Self::BenchReload)
             }
@@ -130,6 +134,7 @@ fn perform(task: Task) -> Result<(), Failure> {
         Task::Ci => ci::run(&Workspace::find()?),
         Task::Redcode(rest) => redcode::run(&Workspace::find()?, &rest),
         Task::BenchCall(options) => bench::run(&Workspace::find()?, &options),
+        Task::BenchLoad(options) => bench::load::run(&Workspace::find()?, &options),
         Task::BenchReload(options) => bench::reload::run(&Workspace::find()?, &options),
         Task::BenchContainers(options) => bench::containers::run(&Workspace::find()?, &options),
         Task::BenchDecide => bench::decide::run(&Workspace::find()?),
@@ -165,6 +170,7 @@ mod tests {
             "bench call --secs 1",
             "bench decide 1",
             "bench ledger 1",
+            "bench load --seconds 0",
             "fuzz",
         ] {
             assert!(matches!(parse(line), Err(Failure::Usage(_))), "{line}");

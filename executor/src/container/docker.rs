@@ -143,12 +143,12 @@ impl Docker {
         }
     }
 
-    /// The ids of all containers with this label, running or not.
+    /// The ids of all containers with this label, running or not, with all of their labels.
     pub(crate) async fn labelled(
         &self,
         label: &str,
         value: &str,
-    ) -> Result<Vec<String>, ContainerError> {
+    ) -> Result<Vec<(String, HashMap<String, String>)>, ContainerError> {
         let filters = HashMap::from([("label", vec![format!("{label}={value}")])]);
         let options = ListContainersOptionsBuilder::default()
             .all(true)
@@ -158,7 +158,10 @@ impl Docker {
         let listed = listed
             .await
             .map_err(ContainerError::step("listing containers"))?;
-        Ok(listed.into_iter().filter_map(|one| one.id).collect())
+        let named = listed.into_iter();
+        Ok(named
+            .filter_map(|one| Some((one.id?, one.labels.unwrap_or_default())))
+            .collect())
     }
 
     /// The digest of the image of this name, if there is one.

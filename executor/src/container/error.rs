@@ -23,6 +23,14 @@ pub enum ContainerError {
         /// What Docker said, in one line.
         said: String,
     },
+    /// This process cannot leave its sign of life.
+    #[error("`{path}`: {source}; make the state directory writable for the daemon")]
+    Life {
+        /// The folder of the lock files.
+        path: String,
+        /// What the kernel said.
+        source: io::Error,
+    },
     /// Docker has no such OCI runtime.
     #[error(
         "docker has no runtime `{0}`; install it and name it in daemon.json (docs/CONTAINERS.md has the lines)"

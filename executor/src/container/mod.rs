@@ -22,6 +22,7 @@ mod docker;
 mod error;
 mod frames;
 mod image;
+mod life;
 mod live;
 mod manifest;
 mod plan;

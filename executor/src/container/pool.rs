@@ -21,6 +21,7 @@ use tokio_util::task::TaskTracker;
 use super::docker::Docker;
 use super::error::ContainerError;
 use super::image::{ImageError, ImageLock, ImageStore};
+use super::life::Life;
 use super::live::{Container, inner_limits};
 use super::manifest::ImageManifest;
 use super::plan::{ContainerPlan, OciRuntime, plan};
@@ -34,6 +35,9 @@ use crate::wasm::{PoolSettings, PoolState, WorkerTap};
 /// By this label, with the installation's own id, its containers are found again. Others' are
 /// never touched.
 pub(crate) const LABEL: &str = "lazaret.installation";
+
+/// The label with the life of the process that made it.
+const LABEL_LIFE: &str = "lazaret.life";
 
 /// The label with the profile's name, for people.
 const LABEL_PROFILE: &str = "lazaret.profile";
@@ -64,6 +68,8 @@ pub struct ContainerHost {
     pub images: ImageStore,
     /// What tells this installation's containers from those of others.
     pub installation: String,
+    /// Folder of the lock files of its processes.
+    pub lives: PathBuf,
     /// How many containers.
     pub pool: PoolSettings,
 }
@@ -94,7 +100,9 @@ struct Inner {
     shelves: Mutex<HashMap<Key, Shelf>>,
     background: TaskTracker,
     closed: CancellationToken,
-    /// Set once what an earlier life left behind is gone.
+    /// Begun with the first container.
+    life: OnceCell<Life>,
+    /// Set once what earlier lives left behind is gone.
     swept: OnceCell<usize>,
     /// Containers that could not be removed: Docker was away.
     left: Mutex<Vec<String>>,
@@ -159,6 +167,7 @@ impl Containers {
             shelves: Mutex::default(),
             background: TaskTracker::new(),
             closed: CancellationToken::new(),
+            life: OnceCell::new(),
             swept: OnceCell::new(),
             left: Mutex::default(),
             host,
@@ -562,15 +571,33 @@ impl Inner {
         })
     }
 
+    /// Removes what no living process of this installation has made.
     async fn sweep(&self) -> Result<usize, ContainerError> {
         let swept = self.swept.get_or_try_init(|| async {
-            let left = self.docker.labelled(LABEL, &self.host.installation).await?;
-            for id in &left {
-                self.docker.remove(id).await?;
+            let life = self.life().await?;
+            let ours = self.docker.labelled(LABEL, &self.host.installation).await?;
+            let mut removed = 0;
+            for (id, labels) in &ours {
+                let maker = labels.get(LABEL_LIFE).map_or("", String::as_str);
+                if life.is_over(maker) {
+                    self.docker.remove(id).await?;
+                    life.forget(maker);
+                    removed += 1;
+                }
             }
-            Ok(left.len())
+            Ok(removed)
         });
         swept.await.copied()
+    }
+
+    async fn life(&self) -> Result<&Life, ContainerError> {
+        let begin = || async {
+            Life::begin(&self.host.lives).map_err(|source| ContainerError::Life {
+                path: self.host.lives.display().to_string(),
+                source,
+            })
+        };
+        self.life.get_or_try_init(begin).await
     }
 
     async fn make(
@@ -585,6 +612,7 @@ impl Inner {
         let oci_runtime = info.oci(plan.oci_runtime)?;
         let labels = HashMap::from([
             (LABEL.to_owned(), self.host.installation.clone()),
+            (LABEL_LIFE.to_owned(), self.life().await?.id().to_owned()),
             (LABEL_PROFILE.to_owned(), profile.to_owned()),
         ]);
         let container = Container::make(&self.docker, plan, &image.lock.image, labels).await?;

@@ -3,6 +3,7 @@
 mod audit;
 mod doctor;
 mod doctor_containers;
+mod mcp;
 mod policy;
 mod profile;
 mod run;
@@ -46,6 +47,8 @@ enum Command {
     Run(Box<run::RunArgs>),
     /// Serve the HTTP API
     Serve(serve::ServeArgs),
+    /// Serve the tools to an MCP client that starts this; no daemon needed
+    Mcp(mcp::McpArgs),
     /// Check, test, explain, format, compare and replay policies
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
@@ -117,6 +120,7 @@ fn dispatch(command: Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Run(args) => run::run(&args),
         Command::Serve(args) => serve::serve(&args),
+        Command::Mcp(args) => mcp::mcp(&args),
         Command::Policy(command) => policy::policy(&command),
         Command::Audit(command) => audit::audit(&command),
         Command::Runtime(command) => runtime::runtime(&command),

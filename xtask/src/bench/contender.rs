@@ -10,6 +10,7 @@ use crate::failure::Failure;
 use crate::shell;
 
 pub(super) const CODE: &str = "print(1)";
+const JAVASCRIPT_CODE: &str = "console.log(1)";
 const PRINTED: &str = "1\n";
 /// What the daemon's answer must hold, as it stands in JSON.
 const ANSWERED: &str = r#""stdout":"1\n""#;
@@ -33,13 +34,13 @@ enum Way {
 
 impl Contender {
     /// Through the daemon, over a connection that is kept.
-    pub(super) fn lazaret(client: &Client) -> Self {
+    pub(super) fn lazaret(client: &Client, language: Language) -> Self {
         Self {
-            name: "lazaret, HTTP API, ledger durable".into(),
+            name: format!("lazaret, {}, HTTP API, ledger durable", language.name()),
             every: 1,
             way: Way::Http {
                 client: client.another(),
-                body: request_body(),
+                body: request_body(language),
             },
         }
     }
@@ -72,8 +73,34 @@ impl Contender {
     }
 }
 
-pub(super) fn request_body() -> Vec<u8> {
-    json!({"language": "python", "code": CODE})
+/// What a call is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Language {
+    Python,
+    JavaScript,
+}
+
+impl Language {
+    pub(super) const ALL: [Self; 2] = [Self::Python, Self::JavaScript];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Python => "Python",
+            Self::JavaScript => "JavaScript",
+        }
+    }
+
+    fn code(self) -> &'static str {
+        match self {
+            Self::Python => CODE,
+            Self::JavaScript => JAVASCRIPT_CODE,
+        }
+    }
+}
+
+/// A program that prints 1.
+pub(super) fn request_body(language: Language) -> Vec<u8> {
+    json!({"language": language.name().to_lowercase(), "code": language.code()})
         .to_string()
         .into_bytes()
 }
@@ -101,6 +128,16 @@ pub(super) fn natives() -> Result<Vec<Contender>, Failure> {
         Contender::process("python3 -c", 1, &[&python, "-c", CODE]),
         Contender::process("python3 -I -S -c", 1, &[&python, "-I", "-S", "-c", CODE]),
     ])
+}
+
+/// node as everybody starts it, where it is.
+pub(super) fn node() -> Option<Contender> {
+    if shell::find("node").is_none() {
+        println!("node: left out, it is not there");
+        return None;
+    }
+    let line = ["node", "-e", JAVASCRIPT_CODE];
+    Some(Contender::process("node -e", 1, &line))
 }
 
 /// bubblewrap with every namespace unshared and only /usr to see.

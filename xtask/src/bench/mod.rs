@@ -1,8 +1,7 @@
 //! `cargo xtask bench`: what Lazaret costs beside others.
 //!
-//! `decide` is about the policy engine alone and has a module of its own. `call`,
-//! here: how long `print(1)` takes through the daemon, beside everything else that
-//! this machine can run it with.
+//! Each command has a module of its own but `call`, which is here: how long `print(1)`
+//! takes through the daemon, beside everything else that this machine can run it with.
 //!
 //! All contenders run in one session and in turn, so that a noisy minute falls
 //! on all of them; compare the ratios, not the milliseconds. The daemon's
@@ -16,14 +15,15 @@ pub(crate) mod decide;
 mod docker;
 pub(crate) mod egress;
 pub(crate) mod ledger;
-mod load;
+pub(crate) mod load;
 mod memory;
 pub(crate) mod reload;
 mod sample;
 
+use std::path::Path;
 use std::time::Duration;
 
-use crate::bench::contender::Contender;
+use crate::bench::contender::{Contender, Language};
 use crate::bench::docker::Docker;
 use crate::daemon::Daemon;
 use crate::failure::Failure;
@@ -106,12 +106,12 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<(), Failur
     if let Some(docker) = &docker {
         docker.ensure_image(workspace)?;
     }
-    let lazaret = daemon
-        .as_ref()
-        .map(|daemon| Contender::lazaret(daemon.client()));
+    let lazaret = daemon.iter().flat_map(|daemon| {
+        Language::ALL.map(|language| Contender::lazaret(daemon.client(), language))
+    });
     let contenders = lazaret
-        .into_iter()
         .chain(contender::natives()?)
+        .chain(contender::node())
         .chain(contender::bubblewrap()?)
         .chain(docker.iter().flat_map(Docker::contenders))
         .collect();
@@ -127,22 +127,29 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<(), Failur
 
 fn start_daemon(workspace: &Workspace) -> Result<Daemon, Failure> {
     setup::prepare(workspace)?;
-    let state = workspace
-        .scratch("bench")?
-        .join(std::process::id().to_string());
+    start_daemon_in(workspace, &workspace.scratch("bench")?)
+}
+
+/// A daemon with a state of its own below `folder`.
+fn start_daemon_in(workspace: &Workspace, folder: &Path) -> Result<Daemon, Failure> {
+    let state = folder.join(format!("lazaret-bench-{}", std::process::id()));
     std::fs::create_dir_all(&state).map_err(Failure::file(&state))?;
     Daemon::start(workspace, &state, &[])
+}
+
+fn stop_daemon(daemon: Daemon) -> Result<(), Failure> {
+    let state = daemon.state().to_owned();
+    daemon.stop()?;
+    std::fs::remove_dir_all(&state).map_err(Failure::file(&state))
 }
 
 fn load_and_stop(daemon: Daemon, options: &Options) -> Result<(), Failure> {
     let finding = if options.load_time.is_zero() {
         Ok(())
     } else {
-        load::run(&daemon, options.clients, options.load_time)
+        load::flat(&daemon, options.clients, options.load_time)
     };
-    let state = daemon.state().to_owned();
-    daemon.stop()?;
-    std::fs::remove_dir_all(&state).map_err(Failure::file(&state))?;
+    stop_daemon(daemon)?;
     finding
 }
 

@@ -1,13 +1,9 @@
-//! What must not compile: a permit, or the authority in it, made anywhere but in `decide`.
+//! A permit, or the authority in it, is never read from bytes. That neither can be written down is
+//! shown by `tests/types/refused`, by files that must not compile.
 
 use std::marker::PhantomData;
 
 use serde::de::DeserializeOwned;
-
-#[test]
-fn a_permit_cannot_be_made_outside() {
-    trybuild::TestCases::new().compile_fail("tests/compile_fail/*.rs");
-}
 
 /// Compiles only while these types cannot be read from the wire: if one of them could, two
 /// implementations would fit `_` below and the compiler would ask which. (As a compile-fail case

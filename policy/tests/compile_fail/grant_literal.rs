@@ -1,6 +1,0 @@
-//! Authority cannot be written down either.
-fn forge(profile: std::sync::Arc<policy::Profile>, limits: policy::Limits) -> policy::Grant {
-    policy::Grant { profile, runtime: "python".into(), limits }
-}
-
-fn main() {}

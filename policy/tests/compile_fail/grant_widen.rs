@@ -1,6 +1,0 @@
-//! A grant cannot be widened after the decision.
-fn widen(permit: &mut policy::Permit) {
-    permit.grant().limits().wall_ms = u64::MAX;
-}
-
-fn main() {}
