@@ -483,7 +483,7 @@ fn record(row: &Row<'_>) -> Result<Record, ReadError> {
     }
     let decoded = encoding::decode(bytes).map_err(|error| damaged(error.to_string()))?;
     let call_id: Option<[u8; 16]> = row.get(1)?;
-    if id % SLOTS != 0 || decoded.place.seq != seq || decoded.data.call_id() != call_id {
+    if !id.is_multiple_of(SLOTS) || decoded.place.seq != seq || decoded.data.call_id() != call_id {
         return Err(damaged("it stands in another's place".to_owned()));
     }
     let hash = row.get(2)?;

@@ -56,6 +56,10 @@ struct Raw {
 }
 
 /// A row as it was judged by itself.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "half of the rows or more are records, and each is moved once"
+)]
 enum Judged {
     Record(RecordRow),
     Body(Body),
