@@ -1,4 +1,4 @@
-//! The developer's commands: `cargo xtask demo | test | ci | fuzz | bench | redcode`.
+//! The developer's commands: `cargo xtask demo | test | ci | fuzz | bench | redcode | crash`.
 //!
 //! Reads the command line and hands over to one module for each command. It
 //! never changes a source file, and installs nothing but what `setup.rs` and
@@ -10,6 +10,7 @@ mod bench;
 mod ci;
 mod containers;
 mod corpora;
+mod crash;
 mod daemon;
 mod demo;
 mod deny;
@@ -56,6 +57,8 @@ cargo xtask bench ledger measure the ledger beside plain SQLite
     --leaves N           time proofs from a ledger of so many records                  [0]
     --directory DIR      on the disk that matters                                      [target]
 cargo xtask bench egress measure the egress proxy beside a direct connection and mitmproxy
+cargo xtask crash [ROUNDS]
+                         kill the ledger's writer so often, and at each of its steps            [1000]
 cargo xtask fuzz SECONDS [TARGET…]
                          every fuzz target, or these, for so many seconds each
 cargo xtask fuzz controls
@@ -88,6 +91,7 @@ enum Task {
     BenchDecide,
     BenchLedger(bench::ledger::Options),
     BenchEgress,
+    Crash(u32),
     Fuzz(fuzz::Plan),
 }
 
@@ -115,6 +119,7 @@ impl Task {
                 bench::ledger::Options::parse(rest).map(Self::BenchLedger)
             }
             ["bench", "egress"] => Ok(Self::BenchEgress),
+            ["crash", rest @ ..] => crash::parse(rest).map(Self::Crash),
             ["fuzz", rest @ ..] => fuzz::Plan::parse(rest).map(Self::Fuzz),
             [other, ..] => Err(Failure::Usage(format!(
                 "`{other}` does not stand here; see `cargo xtask --help`"
@@ -140,6 +145,7 @@ fn perform(task: Task) -> Result<(), Failure> {
         Task::BenchDecide => bench::decide::run(&Workspace::find()?),
         Task::BenchLedger(options) => bench::ledger::run(&Workspace::find()?, &options),
         Task::BenchEgress => bench::egress::run(&Workspace::find()?),
+        Task::Crash(rounds) => crash::run(&Workspace::find()?, rounds),
         Task::Fuzz(plan) => fuzz::run(&Workspace::find()?, &plan),
     }
 }

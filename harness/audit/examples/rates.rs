@@ -176,6 +176,7 @@ fn concurrent(ledger: &Ledger) -> f64 {
 }
 
 fn verification(path: &Path) {
+    let before = peak_kib();
     let begun = Instant::now();
     let verified = audit::verify(path).unwrap();
     let rate = verified.records as f64 / begun.elapsed().as_secs_f64();
@@ -183,6 +184,19 @@ fn verification(path: &Path) {
         "verification                               {rate:>9.0} records/s ({} records, {} bodies)",
         verified.records, verified.bodies
     );
+    println!(
+        "most memory of this process before and after {:>6} KiB, {} KiB",
+        before,
+        peak_kib()
+    );
+}
+
+/// The most that was resident, by the kernel's count.
+fn peak_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let number = line.unwrap().trim().trim_end_matches(" kB");
+    number.parse().unwrap()
 }
 
 /// A ledger of many records of one kind, written past the ledger itself but as it would: the
@@ -215,7 +229,7 @@ fn fill(path: &Path, leaves: u64) {
     let entry = String::from_utf8(note.entry().to_vec()).unwrap();
     let mut conn = Connection::open(path).unwrap();
     conn.execute_batch(
-        "DELETE FROM records WHERE seq > 2; DELETE FROM checkpoints; PRAGMA synchronous = off",
+        "DELETE FROM log WHERE id > 2 * 8192; DELETE FROM checkpoints; PRAGMA synchronous = off",
     )
     .unwrap();
     let mut edges: Vec<Vec<Hash>> = vec![Vec::new(); 8];
@@ -236,7 +250,7 @@ fn fill(path: &Path, leaves: u64) {
             Some(leaf) => *leaf,
             None => {
                 let leaf = leaf_hash(of(&entry).as_bytes());
-                tx.prepare_cached("INSERT INTO records VALUES (?1, NULL, ?2, ?3)")
+                tx.prepare_cached("INSERT INTO log VALUES (?1 * 8192, NULL, ?2, ?3)")
                     .unwrap()
                     .execute((sql(seq), leaf, of(note.json()).as_bytes()))
                     .unwrap();
@@ -252,7 +266,7 @@ fn fill(path: &Path, leaves: u64) {
         .flat_map(|level| complete(level))
         .collect();
     tx.execute(
-        "UPDATE head SET count = ?1, edge = ?2",
+        "UPDATE settled SET count = ?1, edge = ?2",
         (sql(leaves), edge.concat()),
     )
     .unwrap();

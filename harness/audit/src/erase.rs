@@ -14,13 +14,15 @@ use rusqlite::{Connection, OptionalExtension as _};
 use crate::encoding::{self, Decoded};
 use crate::entry::{Refusal, Written};
 use crate::prepare;
-use crate::store::{Batch, SLOTS, StoreError, body_id, to_sql};
+use crate::store::{Batch, SLOTS, StoreError, body_id, record_id};
 use crate::wire::{Data, Erased, Erasure};
 
-const RECORD: &str = "SELECT record FROM records WHERE seq = ?1";
-const REWRITE: &str = "UPDATE records SET record = ?2 WHERE seq = ?1";
-const HAS_BODY: &str = "SELECT 1 FROM bodies WHERE id = ?1";
-const DROP_BODIES: &str = "DELETE FROM bodies WHERE id >= ?1 AND id < ?2";
+const RECORD: &str = "SELECT bytes FROM log WHERE id = ?1";
+const REWRITE: &str = "UPDATE log SET bytes = ?2 WHERE id = ?1";
+const HAS_BODY: &str = "SELECT 1 FROM log WHERE id = ?1";
+const DROP_BODIES: &str = "DELETE FROM log WHERE id >= ?1 AND id < ?2 AND leaf IS NULL";
+const BODY_BYTES: &str = "SELECT coalesce(sum(length(bytes)), 0) FROM log WHERE leaf IS NULL";
+const BODIES: &str = "SELECT id, length(bytes) FROM log WHERE leaf IS NULL ORDER BY id";
 
 /// What somebody wants to have erased.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,7 +82,7 @@ pub(crate) fn apply(
         },
         Target::Bodies { first, last } => {
             let end = last.saturating_add(1);
-            drop_bodies(batch.conn(), body_id(*first, 0), body_id(end, 0))?;
+            drop_bodies(batch.conn(), record_id(*first), record_id(end))?;
             Erased {
                 bodies: vec!["*".to_owned()],
                 fields: Vec::new(),
@@ -118,7 +120,7 @@ fn one(
     let conn = batch.conn();
     let mut statement = conn.prepare_cached(RECORD)?;
     let record: Option<Vec<u8>> = statement
-        .query_row([to_sql(seq)], |row| row.get(0))
+        .query_row([record_id(seq)], |row| row.get(0))
         .optional()?;
     let none = |name: &str, choice: &str| {
         Ok(Err(Refusal::NotErasable {
@@ -156,7 +158,8 @@ fn one(
     if !fields.is_empty() {
         let names: Vec<&str> = fields.iter().map(String::as_str).collect();
         let rest = encoding::erase(&record, &names).map_err(frame)?;
-        conn.prepare_cached(REWRITE)?.execute((to_sql(seq), rest))?;
+        conn.prepare_cached(REWRITE)?
+            .execute((record_id(seq), rest))?;
     }
     Ok(Ok(Erased {
         bodies: gone,
@@ -235,12 +238,11 @@ pub(crate) fn too_old(
     let mut excess = match retention.body_bytes {
         None => 0,
         Some(most) => {
-            let sum = "SELECT coalesce(sum(length(bytes)), 0) FROM bodies";
-            let all: i64 = conn.query_row(sum, [], |row| row.get(0))?;
+            let all: i64 = conn.query_row(BODY_BYTES, [], |row| row.get(0))?;
             u64::try_from(all).unwrap_or(0).saturating_sub(most)
         }
     };
-    let mut statement = conn.prepare("SELECT id, length(bytes) FROM bodies ORDER BY id")?;
+    let mut statement = conn.prepare(BODIES)?;
     let mut rows = statement.query([])?;
     let (mut first, mut last) = (None, 0);
     while let Some(row) = rows.next()? {
@@ -265,7 +267,7 @@ pub(crate) fn too_old(
 fn written_before(conn: &Connection, seq: u64, before_us: u64) -> rusqlite::Result<bool> {
     let mut statement = conn.prepare_cached(RECORD)?;
     let record: Option<Vec<u8>> = statement
-        .query_row([to_sql(seq)], |row| row.get(0))
+        .query_row([record_id(seq)], |row| row.get(0))
         .optional()?;
     let decoded = record.and_then(|record| encoding::decode(&record).ok());
     Ok(decoded.is_some_and(|decoded| decoded.place.time_us < before_us))

@@ -12,8 +12,8 @@ pub enum Fault {
     /// The file is no ledger (any more).
     #[error("not a ledger: {0}")]
     Foreign(String),
-    /// The tables are those of formats 1 and 2.
-    #[error("a ledger of format 1 or 2; use the program that wrote it")]
+    /// The tables are those of an earlier format.
+    #[error("a ledger of an earlier format; use the program that wrote it")]
     Earlier,
     /// The tables are those of a later version.
     #[error("a ledger of version {0}; use the program that wrote it")]
@@ -33,7 +33,7 @@ pub enum Fault {
         record: u64,
     },
     /// A record was added.
-    #[error("record {record}: added, the ledger's head does not count it")]
+    #[error("record {record}: added, there is no such number")]
     Added {
         /// Its number.
         record: u64,
@@ -60,8 +60,8 @@ pub enum Fault {
         /// What is wrong.
         detail: String,
     },
-    /// A record is filed under a call that is not its own.
-    #[error("record {record}: filed under another call")]
+    /// A record is filed under a call that is not its own, or not at all.
+    #[error("record {record}: not filed under its call")]
     Call {
         /// Its number.
         record: u64,
@@ -176,9 +176,9 @@ pub enum Fault {
         /// The first decision where they differ.
         record: u64,
     },
-    /// The head row is gone, doubled or does not match.
-    #[error("the head does not match the last record")]
-    Head,
+    /// The settled state is gone, doubled or does not match.
+    #[error("the settled state does not match the records")]
+    Settled,
     /// The ledger is shorter than it once was.
     #[error("record {record}: missing, the ledger once had {once} records")]
     Behind {
@@ -231,7 +231,7 @@ impl Fault {
             | Self::Erasures
             | Self::NoWitness { .. }
             | Self::Proof(_)
-            | Self::Head
+            | Self::Settled
             | Self::MarkMalformed => None,
         }
     }

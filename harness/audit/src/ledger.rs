@@ -1,13 +1,15 @@
 //! The handle that callers hold.
 //!
-//! It hands entries to the one writer thread and gives back what the writer
-//! answers. It never answers for the writer: `Ok` comes from a durable commit
-//! or not at all. Errors are [`AppendError`]s, and every append gets exactly one.
+//! It hands entries to the one writer and gives back what the writer answers,
+//! and lends it the caller's thread where the caller waits anyway
+//! ([`crate::queue`]). It never answers for the writer: `Ok` comes from a
+//! durable commit or not at all. Errors are [`AppendError`]s, and every append
+//! gets exactly one.
 
 use std::path::Path;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{self, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::thread::{self, JoinHandle};
 
 use crate::entry::{
@@ -17,7 +19,9 @@ use crate::erase::{Wiped, Wish};
 use crate::key::Signer;
 use crate::open::{self, OpenError};
 use crate::prepare::{self, Prepared};
-use crate::writer::{Answer, Done, Message, Rhythm, Shared, Waiter};
+use crate::queue::Message;
+use crate::step::Tap;
+use crate::writer::{self, Answer, Desk, Done, Rhythm, Shared, Waiter};
 
 /// Decisions that may wait for the disk. At 20,000 records a second this is
 /// a twentieth of a second; who comes later is told to try again. Outcomes are
@@ -29,8 +33,7 @@ pub const MAX_WAITING: usize = 1024;
 pub struct Ledger(Arc<Inner>);
 
 struct Inner {
-    // In an option so that it can go first when the last handle does.
-    outbox: Option<Sender<Message>>,
+    desk: Arc<Desk>,
     shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -42,6 +45,8 @@ pub struct Settings {
     pub signer: Option<Box<dyn Signer>>,
     /// How often it speaks for itself.
     pub rhythm: Rhythm,
+    /// What is told of each step of writing.
+    pub tap: Option<Tap>,
 }
 
 impl std::fmt::Debug for Settings {
@@ -50,7 +55,7 @@ impl std::fmt::Debug for Settings {
         out.debug_struct("Settings")
             .field("signer", &signer)
             .field("rhythm", &self.rhythm)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
@@ -72,36 +77,30 @@ impl Ledger {
     pub fn open_with(path: &Path, settings: Settings) -> Result<Self, OpenError> {
         let writer = open::writer(path, settings)?;
         let shared = Arc::clone(&writer.shared);
-        let (outbox, inbox) = mpsc::channel();
-        let thread = thread::Builder::new()
-            .name("ledger".to_owned())
-            .spawn(move || writer.run(&inbox))
-            .map_err(|source| OpenError::io(path, source))?;
+        shared.queue.rest(writer.patience());
+        let desk = Arc::new(Mutex::new(Some(writer)));
+        let thread = {
+            let (desk, shared) = (Arc::clone(&desk), Arc::clone(&shared));
+            thread::Builder::new()
+                .name("ledger".to_owned())
+                .spawn(move || writer::run(&desk, &shared))
+                .map_err(|source| OpenError::io(path, source))?
+        };
         Ok(Self(Arc::new(Inner {
-            outbox: Some(outbox),
+            desk,
             shared,
             thread: Mutex::new(Some(thread)),
         })))
     }
 
-    /// Appends a decision. `done` is called exactly once: on the writer's
-    /// thread after the commit, or at once if the entry cannot be taken. It
-    /// must neither wait nor panic.
+    /// Appends a decision. `done` is called exactly once: on the thread of whoever writes, after
+    /// the commit, or at once if the entry cannot be taken. It must neither wait nor panic.
     pub fn append_decision(
         &self,
         entry: DecisionEntry,
         done: impl FnOnce(Result<DecisionReceipt, AppendError>) + Send + 'static,
     ) {
-        let done = Done::new(done);
-        let waiting = self.0.shared.waiting.load(Ordering::Relaxed);
-        if waiting >= MAX_WAITING {
-            return done.answer(Err(AppendError::Busy { waiting }));
-        }
-        let call_id = entry.call_id;
-        match prepare::decision(entry) {
-            Err(refusal) => done.answer(Err(refusal.into())),
-            Ok((entry, verdict)) => self.send(entry, Waiter::Decision(done, call_id, verdict)),
-        }
+        self.take_decision(entry, Done::new(done), Who::Thread);
     }
 
     /// Appends an outcome; `done` as for [`Self::append_decision`].
@@ -110,12 +109,7 @@ impl Ledger {
         entry: OutcomeEntry,
         done: impl FnOnce(Result<OutcomeReceipt, AppendError>) + Send + 'static,
     ) {
-        let done = Done::new(done);
-        let (call_id, decision_seq) = (entry.call_id, entry.decision_seq);
-        match prepare::outcome(entry) {
-            Err(refusal) => done.answer(Err(refusal.into())),
-            Ok(entry) => self.send(entry, Waiter::Outcome(done, call_id, decision_seq)),
-        }
+        self.take_outcome(entry, Done::new(done), Who::Thread);
     }
 
     /// Appends a decision and waits for the disk.
@@ -123,7 +117,7 @@ impl Ledger {
     /// # Errors
     /// When it is not durable; see [`AppendError`].
     pub fn decision(&self, entry: DecisionEntry) -> Result<DecisionReceipt, AppendError> {
-        wait(|done| self.append_decision(entry, done))
+        wait(|done| self.take_decision(entry, Done::new(done), Who::Caller))
     }
 
     /// Appends an outcome and waits for the disk.
@@ -131,7 +125,7 @@ impl Ledger {
     /// # Errors
     /// When it is not durable; see [`AppendError`].
     pub fn outcome(&self, entry: OutcomeEntry) -> Result<OutcomeReceipt, AppendError> {
-        wait(|done| self.append_outcome(entry, done))
+        wait(|done| self.take_outcome(entry, Done::new(done), Who::Caller))
     }
 
     /// Appends a note, waits for the disk and gives the record's number.
@@ -140,7 +134,7 @@ impl Ledger {
     /// When it is not durable; see [`AppendError`].
     pub fn note(&self, entry: NoteEntry) -> Result<u64, AppendError> {
         let entry = prepare::note(entry)?;
-        wait(|done| self.send(entry, Waiter::Note(Done::new(done))))
+        wait(|done| self.send(entry, Waiter::Note(Done::new(done)), Who::Caller))
     }
 
     /// Erases fields and bodies, says so in a record, and waits until the bytes are gone from
@@ -150,9 +144,8 @@ impl Ledger {
     /// When there is nothing of that name, or the ledger cannot be written.
     pub fn erase(&self, wish: Wish) -> Result<Wiped, AppendError> {
         wait(|done| {
-            let Some(outbox) = &self.0.outbox else { return };
-            // What cannot be sent is dropped, and says that the ledger is closed.
-            drop(outbox.send(Message::Erase(wish, Done::new(done))));
+            // What is not taken is dropped, and says that the ledger is closed.
+            self.hand_in(Message::Erase(wish, Done::new(done)), Who::Caller);
         })
     }
 
@@ -169,37 +162,81 @@ impl Ledger {
     /// # Errors
     /// [`AppendError::Sealed`] when an append failed, now or before.
     pub fn close(self) -> Result<(), AppendError> {
-        if let Some(outbox) = &self.0.outbox {
-            // An error means that the writer has ended already.
-            drop(outbox.send(Message::Close));
-        }
-        self.0.join();
+        self.0.close();
         match self.sealed() {
             Some(reason) => Err(AppendError::Sealed { reason }),
             None => Ok(()),
         }
     }
 
-    fn send(&self, entry: Prepared, waiter: Waiter) {
+    fn take_decision(&self, entry: DecisionEntry, done: Done<DecisionReceipt>, who: Who) {
+        let waiting = self.0.shared.waiting.load(Ordering::Relaxed);
+        if waiting >= MAX_WAITING {
+            return done.answer(Err(AppendError::Busy { waiting }));
+        }
+        let call_id = entry.call_id;
+        match prepare::decision(entry) {
+            Err(refusal) => done.answer(Err(refusal.into())),
+            Ok((entry, verdict)) => {
+                self.send(entry, Waiter::Decision(done, call_id, verdict), who);
+            }
+        }
+    }
+
+    fn take_outcome(&self, entry: OutcomeEntry, done: Done<OutcomeReceipt>, who: Who) {
+        let (call_id, decision_seq) = (entry.call_id, entry.decision_seq);
+        match prepare::outcome(entry) {
+            Err(refusal) => done.answer(Err(refusal.into())),
+            Ok(entry) => self.send(entry, Waiter::Outcome(done, call_id, decision_seq), who),
+        }
+    }
+
+    fn send(&self, entry: Prepared, waiter: Waiter, who: Who) {
         // An outcome goes to the writer all the same, which then knows that nobody will end its call.
         let is_outcome = matches!(waiter, Waiter::Outcome(..));
         if let Some(reason) = self.sealed().filter(|_| !is_outcome) {
             return waiter.failed(AppendError::Sealed { reason });
         }
-        let Some(outbox) = &self.0.outbox else { return };
         self.0.shared.waiting.fetch_add(1, Ordering::Relaxed);
-        // What cannot be sent is dropped here, and says that the ledger is closed.
-        if outbox
-            .send(Message::Append(Box::new(entry), waiter))
-            .is_err()
-        {
+        if !self.hand_in(Message::Append(Box::new(entry), waiter), who) {
             self.0.shared.waiting.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether it was taken; what is not taken is dropped, and says that the ledger is closed.
+    fn hand_in(&self, message: Message, who: Who) -> bool {
+        let queue = &self.0.shared.queue;
+        let free = match who {
+            Who::Thread => Err(TryLockError::WouldBlock),
+            Who::Caller => self.0.desk.try_lock(),
+        };
+        match free {
+            Ok(mut desk) => {
+                let is_taken = queue.push_quietly(message);
+                if let Some(writer) = desk.as_mut().filter(|_| is_taken) {
+                    writer.turn();
+                }
+                is_taken
+            }
+            // Who has it, or had it and died, leaves the queue to the thread.
+            Err(TryLockError::WouldBlock | TryLockError::Poisoned(_)) => queue.push(message),
         }
     }
 }
 
+/// On whose thread an entry may be written.
+#[derive(Debug, Clone, Copy)]
+enum Who {
+    /// On the ledger's own: the caller does not wait.
+    Thread,
+    /// On the caller's, if nobody else writes.
+    Caller,
+}
+
 impl Inner {
-    fn join(&self) {
+    /// What waits is written, and nothing after it.
+    fn close(&self) {
+        self.shared.queue.close();
         let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(thread) = thread.take() else { return };
         // The last handle may die inside an answer, on the writer's own thread.
@@ -212,8 +249,7 @@ impl Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.outbox = None;
-        self.join();
+        self.close();
     }
 }
 

@@ -1,11 +1,11 @@
 //! Remembers, never decides: the append-only ledger and its offline verifier.
 //!
 //! ```text
-//!  caller ── DecisionEntry ─► encode, commit to ───┐                 ┌─► records  (canonical JSON)
-//!  caller ── OutcomeEntry ──► each field           ├─► one writer ───┤   bodies, nodes of the tree
-//!  …                          (the caller's thread)┘   thread, one   │   head     (count, edge of the tree)
-//!                                                      commit for    ├─► checkpoints, signed by keys/NAME.key
-//!  caller ◄── DecisionReceipt ◄── after the commit ◄── many entries  └─► FILE.d/mark, FILE.d/instance-*.lock
+//!  caller ── DecisionEntry ─► encode, commit to ───┐                 ┌─► log: records (canonical JSON), bodies
+//!  caller ── OutcomeEntry ──► each field           ├─► one writer ───┤   later: calls, nodes of the tree
+//!  …                          (the caller's thread)┘   at a time,    ├─► checkpoints, signed by keys/NAME.key
+//!                                                      one commit    └─► FILE.d/mark, FILE.d/instance-*.lock
+//!  caller ◄── DecisionReceipt ◄── after the commit ◄── for many entries
 //! ```
 //!
 //! A receipt is made in one place, after the commit that holds its record is
@@ -36,14 +36,19 @@ mod ledger;
 mod mark;
 mod note;
 mod open;
+mod otlp;
 mod place;
 mod prepare;
+mod queue;
 mod reader;
 mod recover;
 mod schema;
 mod search;
 mod siem;
+mod skim;
+mod step;
 mod store;
+mod tail;
 mod tree;
 mod verify;
 mod wire;
@@ -68,9 +73,11 @@ pub use note::{
     MAX_NOTE_BYTES, MAX_SIGNATURES, Note as SignedNote, NoteError, PublicKey, Signature,
 };
 pub use open::OpenError;
+pub use otlp::otlp;
 pub use reader::{MAX_TAIL, ReadError, Reader, Record};
 pub use search::{Page, Query};
 pub use siem::{cef, ocsf};
+pub use step::{STEPS, Step, Tap};
 pub use tree::{EMPTY_ROOT, Hash, MAX_PROOF_HASHES, extends, includes, leaf_hash, node_hash};
 pub use verify::{
     Held, Holds, OpenCall, Proved, Shown, Trust, Verified, judge, verify, verify_export,

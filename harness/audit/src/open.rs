@@ -24,6 +24,7 @@ use crate::place::Files;
 use crate::prepare::{self, Call};
 use crate::schema::{self, Format};
 use crate::store::{self, Batch, OpenRow, StoreError};
+use crate::tail::{self, Tail};
 use crate::wire::{Data, Start};
 use crate::writer::{Beat, Shared, Writer};
 
@@ -54,7 +55,7 @@ pub enum OpenError {
     Foreign(PathBuf),
     /// The file is a ledger of an earlier version.
     #[error(
-        "`{path}` is a ledger of format 1 or 2, which this program does not read; keep it with the program that wrote it, and move it and `{path}.d` away to begin a new one", path = .0.display()
+        "`{path}` is a ledger of an earlier format, which this program does not read; keep it with the program that wrote it, and move it and `{path}.d` away to begin a new one", path = .0.display()
     )]
     Earlier(PathBuf),
     /// The key.
@@ -140,7 +141,7 @@ pub(crate) fn writer(path: &Path, settings: Settings) -> Result<Writer, OpenErro
     // Alive before the first record, so that no other opener takes us for dead.
     let instance = Instance::create(&directory).map_err(io)?;
     let known = known_mark(path, &directory)?;
-    let reached = begin(&mut conn, &directory, &instance, known, &*signer)
+    let (reached, tail) = begin(&mut conn, &directory, &instance, known, &*signer)
         .map_err(|error| open_error(path, error))?;
     let mark = first_mark(path, &directory, reached).map_err(io)?;
     instance::sweep(&directory).map_err(io)?;
@@ -155,8 +156,10 @@ pub(crate) fn writer(path: &Path, settings: Settings) -> Result<Writer, OpenErro
         instance,
         mark,
         reached,
+        tail: Some(tail),
         signer,
         rhythm: settings.rhythm,
+        tap: settings.tap,
         clock: Clock::now(),
         shared: Arc::new(Shared::default()),
         lost: HashSet::new(),
@@ -211,7 +214,7 @@ fn check_format(path: &Path, conn: &Connection) -> Result<Format, OpenError> {
 fn create(conn: &mut Connection) -> rusqlite::Result<()> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     schema::create(&tx)?;
-    store::add_head(&tx)?;
+    tail::add_settled(&tx)?;
     tx.commit()
 }
 
@@ -229,10 +232,10 @@ fn begin(
     instance: &Instance,
     known: Option<Mark>,
     signer: &dyn Signer,
-) -> Result<Mark, BeginError> {
-    let mut batch = Batch::begin(conn, instance.id())?;
+) -> Result<(Mark, Tail), BeginError> {
+    let mut batch = Batch::begin(conn, None, instance.id())?;
     batch.check_end(known, signer)?;
-    let (orphans, _held) = orphans(directory, batch.open_calls()?)?;
+    let (orphans, _held) = orphans(directory, batch.open_calls())?;
     for row in orphans {
         let entry = prepare::interrupted(row.call_id, row.seq, None)?;
         batch.add(&entry)??;
@@ -280,7 +283,16 @@ fn first_mark(path: &Path, directory: &Path, reached: Mark) -> io::Result<MarkFi
 
 fn open_error(path: &Path, error: BeginError) -> OpenError {
     match error {
-        BeginError::Store(StoreError::Head) => OpenError::end(path, "its head row is missing"),
+        BeginError::Store(StoreError::Settled) => {
+            OpenError::end(path, "its settled state is missing or malformed")
+        }
+        BeginError::Store(StoreError::Short { settled }) => {
+            OpenError::end(path, format!("record {settled} is missing"))
+        }
+        BeginError::Store(StoreError::Record(seq)) => {
+            let detail = format!("record {seq} is missing or does not match its leaf");
+            OpenError::end(path, detail)
+        }
         BeginError::Store(StoreError::Sqlite(error)) => OpenError::sqlite(path, &error),
         BeginError::Store(error) => OpenError::storage(path, &error),
         BeginError::Refused(error) => OpenError::storage(path, &error),

@@ -33,8 +33,8 @@ pub(crate) struct Prepared {
     pub(crate) call: Call,
 }
 
-/// What the entry does to the table of open calls.
-#[derive(Debug, Clone, Copy)]
+/// What a record says of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Call {
     None,
     Decided([u8; 16], Verdict),
@@ -42,6 +42,28 @@ pub(crate) enum Call {
         call_id: [u8; 16],
         decision_seq: u64,
     },
+}
+
+impl Call {
+    /// What a record that is there has done to it.
+    pub(crate) fn of(data: &Data) -> Self {
+        match data {
+            Data::Decision(decision) => Self::Decided(decision.call_id.0, decision.verdict),
+            Data::Outcome(outcome) => Self::Ended {
+                call_id: outcome.call_id.0,
+                decision_seq: outcome.decision_seq,
+            },
+            Data::Start(_) | Data::Stop(_) | Data::Note(_) | Data::Erasure(_) => Self::None,
+        }
+    }
+
+    /// The call, if it is about one.
+    pub(crate) fn id(self) -> Option<[u8; 16]> {
+        match self {
+            Self::None => None,
+            Self::Decided(call_id, _) | Self::Ended { call_id, .. } => Some(call_id),
+        }
+    }
 }
 
 /// A body and its place in its record. An empty one is not stored.

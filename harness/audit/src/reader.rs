@@ -15,21 +15,27 @@ use crate::encoding::{self, Decoded};
 use crate::entry::MAX_RECORD_BYTES;
 use crate::erase::{self, Retention};
 use crate::schema::{self, Format};
-use crate::store::{self, StoreError, Stored, body_id, from_sql, to_sql};
+use crate::skim;
+use crate::store::{self, SLOTS, StoreError, Stored, body_id, from_sql, record_id, to_sql};
+use crate::tail;
 use crate::tree::{self, Hash, Hashes as _};
 use crate::wire::{Data, Digest, Kind, Named, SaltText};
 
 /// Records that [`Reader::tail`] gives at most; a page, not an export.
 pub const MAX_TAIL: usize = 10_000;
 
-const BY_SEQ: &str = "SELECT seq, call_id, leaf, record FROM records WHERE seq = ?1";
+const BY_SEQ: &str = "SELECT id, call_id, leaf, bytes FROM log WHERE id = ?1";
 const BY_CALL: &str =
-    "SELECT seq, call_id, leaf, record FROM records WHERE call_id = ?1 ORDER BY seq LIMIT ?2";
-const LAST: &str = "SELECT seq, call_id, leaf, record FROM records ORDER BY seq DESC LIMIT ?1";
-const AFTER: &str =
-    "SELECT seq, call_id, leaf, record FROM records WHERE seq > ?1 ORDER BY seq LIMIT ?2";
+    "SELECT log.id, log.call_id, log.leaf, log.bytes FROM calls JOIN log ON log.id = calls.seq * ?3
+    WHERE calls.call_id = ?1 ORDER BY calls.seq LIMIT ?2";
+const BY_CALL_BEHIND: &str = "SELECT id, call_id, leaf, bytes FROM log
+    WHERE id >= ?3 AND call_id = ?1 AND leaf IS NOT NULL ORDER BY id LIMIT ?2";
+const LAST: &str =
+    "SELECT id, call_id, leaf, bytes FROM log WHERE leaf IS NOT NULL ORDER BY id DESC LIMIT ?1";
+const AFTER: &str = "SELECT id, call_id, leaf, bytes FROM log
+    WHERE id >= ?1 AND leaf IS NOT NULL ORDER BY id LIMIT ?2";
 const CHECKPOINT: &str = "SELECT note FROM checkpoints WHERE size = ?1";
-const BODY: &str = "SELECT bytes FROM bodies WHERE id = ?1";
+const BODY: &str = "SELECT bytes FROM log WHERE id = ?1 AND leaf IS NULL";
 
 /// Why something cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -47,7 +53,7 @@ pub enum ReadError {
     #[error("not a ledger: {0}")]
     Foreign(String),
     /// The file is a ledger of an earlier version.
-    #[error("a ledger of format 1 or 2; use the program that wrote it")]
+    #[error("a ledger of an earlier format; use the program that wrote it")]
     Earlier,
     /// The file is a ledger of a later version.
     #[error("a ledger of version {0}; use the program that wrote it")]
@@ -121,8 +127,12 @@ impl Record {
         if json.len() > MAX_RECORD_BYTES {
             return Err(ReadError::Damaged("it is too long".to_owned()));
         }
-        let decoded = encoding::decode(json.as_bytes())
-            .map_err(|error| ReadError::Damaged(error.to_string()))?;
+        let decoded = encoding::decode(json.as_bytes());
+        debug_assert!(
+            skim::agrees(json.as_bytes(), decoded.as_ref().ok()),
+            "both ways of reading a record must agree"
+        );
+        let decoded = decoded.map_err(|error| ReadError::Damaged(error.to_string()))?;
         Ok(Self {
             hash: decoded.leaf(),
             json: json.to_owned(),
@@ -228,11 +238,7 @@ impl Reader {
     /// # Errors
     /// When the database cannot be read.
     pub fn count(&self) -> Result<u64, ReadError> {
-        match store::read_head(&self.conn) {
-            Ok(head) => Ok(head.count()),
-            Err(StoreError::Sqlite(error)) => Err(error.into()),
-            Err(error) => Err(ReadError::Damaged(error.to_string())),
-        }
+        Ok(tail::count(&self.conn)?)
     }
 
     /// The record of this number.
@@ -241,7 +247,7 @@ impl Reader {
     /// When the database cannot be read or the record is damaged.
     pub fn get(&self, seq: u64) -> Result<Option<Record>, ReadError> {
         let mut statement = self.conn.prepare_cached(BY_SEQ)?;
-        let mut rows = statement.query([to_sql(seq)])?;
+        let mut rows = statement.query([record_id(seq)])?;
         rows.next()?.map(record).transpose()
     }
 
@@ -262,8 +268,17 @@ impl Reader {
     /// # Errors
     /// When the database cannot be read or a record is damaged.
     pub fn by_call(&self, call_id: &[u8; 16]) -> Result<Vec<Record>, ReadError> {
-        let mut statement = self.conn.prepare_cached(BY_CALL)?;
-        collect(statement.query((call_id, to_sql(MAX_TAIL as u64)))?)
+        // One snapshot for the table of calls and the records that it does not know.
+        let snapshot = self.conn.unchecked_transaction()?;
+        let most = to_sql(MAX_TAIL as u64);
+        let mut settled = snapshot.prepare_cached(BY_CALL)?;
+        let mut records = collect(settled.query((call_id, most, to_sql(SLOTS)))?)?;
+        if !is_over(&records) {
+            let from = tail::read_settled(&snapshot)?.count() + 1;
+            let mut behind = snapshot.prepare_cached(BY_CALL_BEHIND)?;
+            records.extend(collect(behind.query((call_id, most, record_id(from)))?)?);
+        }
+        Ok(records)
     }
 
     /// Records after number `seq`, oldest first; at most [`MAX_TAIL`].
@@ -273,7 +288,8 @@ impl Reader {
     pub fn after(&self, seq: u64, count: usize) -> Result<Vec<Record>, ReadError> {
         let limit = count.min(MAX_TAIL) as u64;
         let mut statement = self.conn.prepare_cached(AFTER)?;
-        collect(statement.query([to_sql(seq), to_sql(limit)])?)
+        let from = record_id(seq.saturating_add(1));
+        collect(statement.query([from, to_sql(limit)])?)
     }
 
     /// A body that a record names; `None` once it was erased.
@@ -437,6 +453,15 @@ fn extra(record: &Record, show: &[String]) -> Result<Extra, ReadError> {
     })
 }
 
+/// Whether nothing can come any more about the call of these records.
+fn is_over(records: &[Record]) -> bool {
+    records.last().is_some_and(|record| match record.data() {
+        Data::Outcome(_) => true,
+        Data::Decision(decision) => !decision.verdict.is_allow(),
+        Data::Start(_) | Data::Stop(_) | Data::Note(_) | Data::Erasure(_) => false,
+    })
+}
+
 fn collect(mut rows: rusqlite::Rows<'_>) -> Result<Vec<Record>, ReadError> {
     let mut records = Vec::new();
     while let Some(row) = rows.next()? {
@@ -446,7 +471,8 @@ fn collect(mut rows: rusqlite::Rows<'_>) -> Result<Vec<Record>, ReadError> {
 }
 
 fn record(row: &Row<'_>) -> Result<Record, ReadError> {
-    let seq = from_sql(row.get(0)?);
+    let id = from_sql(row.get(0)?);
+    let seq = id / SLOTS;
     let damaged = |detail: String| ReadError::Record {
         record: seq,
         detail,
@@ -457,7 +483,7 @@ fn record(row: &Row<'_>) -> Result<Record, ReadError> {
     }
     let decoded = encoding::decode(bytes).map_err(|error| damaged(error.to_string()))?;
     let call_id: Option<[u8; 16]> = row.get(1)?;
-    if decoded.place.seq != seq || decoded.data.call_id() != call_id {
+    if !id.is_multiple_of(SLOTS) || decoded.place.seq != seq || decoded.data.call_id() != call_id {
         return Err(damaged("it stands in another's place".to_owned()));
     }
     let hash = row.get(2)?;

@@ -40,7 +40,9 @@ pub(crate) fn may_pass(error: &StoreError) -> bool {
         ),
         StoreError::Key(_) | StoreError::Mark(_) => true,
         StoreError::Frame { .. }
-        | StoreError::Head
+        | StoreError::Settled
+        | StoreError::Short { .. }
+        | StoreError::Record(_)
         | StoreError::Tree
         | StoreError::Replaced(_)
         | StoreError::WentBack { .. } => false,
@@ -66,9 +68,7 @@ pub(crate) fn attempt(writer: &mut Writer, seal: &Seal) {
 fn may_end(error: &EndError) -> bool {
     match error {
         EndError::Store(error) => may_pass(error),
-        EndError::Count { .. }
-        | EndError::Leaf(_)
-        | EndError::Edge
+        EndError::Edge
         | EndError::Behind { .. }
         | EndError::Forked(_)
         | EndError::Checkpoint
@@ -87,12 +87,12 @@ fn reopen(writer: &mut Writer, seal: &Seal) -> Result<(), EndError> {
     match schema::format(&conn)? {
         Format::Ours => {}
         Format::Empty | Format::Earlier | Format::Later(_) | Format::Foreign => {
-            return Err(StoreError::Head.into());
+            return Err(StoreError::Settled.into());
         }
     }
-    let mut batch = Batch::begin(&mut conn, writer.instance.id())?;
+    let mut batch = Batch::begin(&mut conn, None, writer.instance.id())?;
     batch.check_end(Some(writer.reached), &*writer.signer)?;
-    for open in batch.open_calls()? {
+    for open in batch.open_calls() {
         if writer.lost.contains(&open.call_id) {
             let detail = format!("its outcome could not be recorded: {}", seal.reason);
             add(
@@ -109,9 +109,10 @@ fn reopen(writer: &mut Writer, seal: &Seal) -> Result<(), EndError> {
             detail: json!({ "reason": seal.reason, "since_last_record_ms": sealed_ms.unwrap_or(u64::MAX) }),
         }),
     )?;
-    let reached = batch.commit()?;
+    let (reached, tail) = batch.commit()?;
     writer.mark.set(reached).map_err(StoreError::Mark)?;
     writer.reached = reached;
+    writer.tail = Some(tail);
     writer.beat.written_at = Instant::now();
     writer.lost.clear();
     writer.conn = conn;
@@ -123,6 +124,9 @@ fn add(
     entry: Result<prepare::Prepared, crate::entry::Refusal>,
 ) -> Result<(), StoreError> {
     // Both are ours and keep the rules; what is refused all the same leaves the seal in place.
-    let entry = entry.map_err(|_| StoreError::Head)?;
-    batch.add(&entry)?.map(drop).map_err(|_| StoreError::Head)
+    let entry = entry.map_err(|_| StoreError::Settled)?;
+    batch
+        .add(&entry)?
+        .map(drop)
+        .map_err(|_| StoreError::Settled)
 }

@@ -17,10 +17,10 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 pub(crate) const APPLICATION_ID: i64 = 0x4c5a_5254;
 
 /// Version of the tables below.
-pub(crate) const SCHEMA_VERSION: i64 = 3;
+pub(crate) const SCHEMA_VERSION: i64 = 4;
 
-/// Version of the tables that kept formats 1 and 2, which this program does not read.
-const EARLIER_VERSION: i64 = 1;
+/// Versions of tables that this program does not read.
+const EARLIER_VERSIONS: std::ops::RangeInclusive<i64> = 1..=3;
 
 /// How long one writer waits for another's commit. A commit takes
 /// milliseconds; whoever waits ten seconds stands behind a stopped process.
@@ -30,10 +30,13 @@ const BUSY_WAIT: Duration = Duration::from_secs(10);
 const CACHED_STATEMENTS: usize = 32;
 
 /// Name, and the statement that makes it, in the order of the names.
-const SCHEMA: [(&str, &str); 8] = [
+///
+/// An append writes to `log` alone, at its end, so that it dirties one page. What is derived from
+/// it follows later ([`crate::tail`]).
+const SCHEMA: [(&str, &str); 7] = [
     (
-        "bodies",
-        "CREATE TABLE bodies(id INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT",
+        "calls",
+        "CREATE TABLE calls(call_id BLOB NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (call_id, seq)) STRICT, WITHOUT ROWID",
     ),
     (
         "checkpoints",
@@ -43,9 +46,10 @@ const SCHEMA: [(&str, &str); 8] = [
         "erasures",
         "CREATE TABLE erasures(seq INTEGER PRIMARY KEY) STRICT",
     ),
+    // The leaf stands before the bytes, so that reading it does not go through long records.
     (
-        "head",
-        "CREATE TABLE head(id INTEGER PRIMARY KEY CHECK (id = 1), count INTEGER NOT NULL, edge BLOB NOT NULL) STRICT",
+        "log",
+        "CREATE TABLE log(id INTEGER PRIMARY KEY, call_id BLOB, leaf BLOB, bytes BLOB NOT NULL) STRICT",
     ),
     (
         "nodes",
@@ -55,20 +59,15 @@ const SCHEMA: [(&str, &str); 8] = [
         "open_calls",
         "CREATE TABLE open_calls(seq INTEGER PRIMARY KEY, call_id BLOB NOT NULL, instance BLOB NOT NULL) STRICT",
     ),
-    // The leaf stands before the record, so that reading it does not go through long records.
     (
-        "records",
-        "CREATE TABLE records(seq INTEGER PRIMARY KEY, call_id BLOB, leaf BLOB NOT NULL, record BLOB NOT NULL) STRICT",
-    ),
-    (
-        "records_by_call",
-        "CREATE INDEX records_by_call ON records(call_id) WHERE call_id IS NOT NULL",
+        "settled",
+        "CREATE TABLE settled(id INTEGER PRIMARY KEY CHECK (id = 1), count INTEGER NOT NULL, edge BLOB NOT NULL) STRICT",
     ),
 ];
 
 const _: () = {
     assert!(
-        SCHEMA_VERSION == 3 && APPLICATION_ID == 0x4c5a_5254 && SCHEMA.len() == 8,
+        SCHEMA_VERSION == 4 && APPLICATION_ID == 0x4c5a_5254 && SCHEMA.len() == 7,
         "the tables are pinned: read docs/LEDGER.md, `Changing the format`, before changing them"
     );
 };
@@ -136,7 +135,7 @@ pub(crate) fn format(conn: &Connection) -> rusqlite::Result<Format> {
     Ok(match (application, version) {
         (0, 0) if tables == 0 => Format::Empty,
         (APPLICATION_ID, SCHEMA_VERSION) if is_schema(conn)? => Format::Ours,
-        (APPLICATION_ID, EARLIER_VERSION) => Format::Earlier,
+        (APPLICATION_ID, found) if EARLIER_VERSIONS.contains(&found) => Format::Earlier,
         (APPLICATION_ID, later) if later > SCHEMA_VERSION => Format::Later(later),
         (_, _) => Format::Foreign,
     })

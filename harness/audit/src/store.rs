@@ -1,45 +1,39 @@
-//! One transaction: read the head, append records to the tree, write the head.
+//! One transaction: see the end of the log, append records, commit.
 //!
-//! The head is read inside the transaction (`BEGIN IMMEDIATE`), so writers of
-//! several processes line up behind each other. Nothing is promised before
-//! [`Batch::commit`] returns. Errors of SQLite are errors of the whole batch; a
-//! [`Refusal`] concerns one entry, found before anything of it was written.
+//! The end is looked at inside the transaction (`BEGIN IMMEDIATE`), so writers
+//! of several processes line up behind each other, and one that finds another's
+//! records reads them before it goes on ([`crate::tail`]). Nothing is promised
+//! before [`Batch::commit`] returns. Errors of SQLite are errors of the whole
+//! batch; a [`Refusal`] concerns one entry, found before anything of it was
+//! written.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior};
 
 use crate::checkpoint::Checkpoint;
-use crate::encoding::{self, DecodeError, Place};
+use crate::encoding::{DecodeError, Place};
 use crate::entry::{Refusal, Written};
 use crate::key::{KeyError, Signer};
 use crate::mark::Mark;
 use crate::prepare::{Body, Call, Prepared};
-use crate::tree::{self, Frontier, Hash, Hashes, Node};
-use crate::wire::{Id, Kind, Verdict};
+use crate::tail::{self, Tail};
+use crate::tree::{self, Hash, Hashes, TILE_HEIGHT};
+use crate::wire::{Id, Kind};
 
-const READ_HEAD: &str = "SELECT id, count, edge FROM head";
-const WRITE_HEAD: &str = "UPDATE head SET count = ?1, edge = ?2 WHERE id = 1";
-const ADD_HEAD: &str = "INSERT INTO head(id, count, edge) VALUES (1, 0, x'')";
-const ADD_RECORD: &str = "INSERT INTO records(seq, call_id, leaf, record) VALUES (?1, ?2, ?3, ?4)";
-const ADD_BODY: &str = "INSERT INTO bodies(id, bytes) VALUES (?1, ?2)";
-const ADD_NODE: &str = "INSERT INTO nodes(level, n, hash) VALUES (?1, ?2, ?3)";
+const ADD_RECORD: &str = "INSERT INTO log(id, call_id, leaf, bytes) VALUES (?1, ?2, ?3, ?4)";
+const ADD_BODY: &str = "INSERT INTO log(id, bytes) VALUES (?1, ?2)";
 const ADD_ERASURE: &str = "INSERT INTO erasures(seq) VALUES (?1)";
 const ADD_CHECKPOINT: &str = "INSERT INTO checkpoints(size, note) VALUES (?1, ?2)";
 const LAST_CHECKPOINT: &str = "SELECT note FROM checkpoints ORDER BY size DESC LIMIT 1";
-const HAS_CALL: &str = "SELECT 1 FROM records WHERE call_id = ?1 LIMIT 1";
-const OPEN_CALL: &str = "INSERT INTO open_calls(seq, call_id, instance) VALUES (?1, ?2, ?3)";
-const IS_OPEN: &str = "SELECT 1 FROM open_calls WHERE seq = ?1 AND call_id = ?2";
-const CLOSE_CALL: &str = "DELETE FROM open_calls WHERE seq = ?1";
-const LAST_RECORD: &str = "SELECT seq, record, leaf FROM records ORDER BY seq DESC LIMIT 1";
-const LEAVES: &str = "SELECT leaf FROM records WHERE seq > ?1 AND seq <= ?2 ORDER BY seq";
-const NODES: &str = "SELECT hash FROM nodes WHERE level = ?3 AND n >= ?1 AND n < ?2 ORDER BY n";
-pub(crate) const OPEN_CALLS: &str = "SELECT seq, call_id, instance FROM open_calls ORDER BY seq";
+const LEAVES: &str =
+    "SELECT leaf FROM log WHERE id >= ?1 AND id < ?2 AND leaf IS NOT NULL ORDER BY id";
+const NODES: &str = "SELECT n, hash FROM nodes WHERE level = ?3 AND n >= ?1 AND n < ?2 ORDER BY n";
 
-/// Bodies of one record, at most: files and two streams stay below it.
+/// Rows of one record, at most: itself, two streams and its files stay below it.
 pub(crate) const SLOTS: u64 = 8192;
 
-const _: () = assert!(crate::entry::MAX_FILES + 2 <= SLOTS as usize);
+const _: () = assert!(crate::entry::MAX_FILES + 3 <= SLOTS as usize);
 
 /// Why a batch cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -48,8 +42,12 @@ pub(crate) enum StoreError {
     Sqlite(#[from] rusqlite::Error),
     #[error("record {seq} could not be framed: {source}")]
     Frame { seq: u64, source: DecodeError },
-    #[error("the head row is missing or malformed; run lazaret-verify")]
-    Head,
+    #[error("the settled state is missing or malformed; run lazaret-verify")]
+    Settled,
+    #[error("record {settled}, to which the tables go, is missing; run lazaret-verify")]
+    Short { settled: u64 },
+    #[error("record {0} is missing or does not match its leaf; run lazaret-verify")]
+    Record(u64),
     #[error("a hash of the tree is missing; run lazaret-verify")]
     Tree,
     #[error(
@@ -71,11 +69,7 @@ pub(crate) enum StoreError {
 pub(crate) enum EndError {
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error("its head counts {head} records, its last record is {last}")]
-    Count { head: u64, last: u64 },
-    #[error("record {0} does not match its leaf")]
-    Leaf(u64),
-    #[error("its tree does not lead to its head")]
+    #[error("its tree does not lead to its end")]
     Edge,
     #[error("it has {count} records, but once had {once}")]
     Behind { count: u64, once: u64 },
@@ -106,25 +100,26 @@ pub(crate) struct OpenRow {
 /// A batch of records that stand or fall together.
 pub(crate) struct Batch<'c> {
     tx: Transaction<'c>,
-    frontier: Frontier,
+    tail: Tail,
     instance: [u8; 16],
 }
 
 impl<'c> Batch<'c> {
-    /// Starts a batch behind every other writer.
-    pub(crate) fn begin(conn: &'c mut Connection, instance: [u8; 16]) -> Result<Self, StoreError> {
+    /// Starts a batch behind every other writer. What was known of the end is read again if it is
+    /// not true any more.
+    pub(crate) fn begin(
+        conn: &'c mut Connection,
+        known: Option<Tail>,
+        instance: [u8; 16],
+    ) -> Result<Self, StoreError> {
         let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let frontier = read_head(&tx)?;
-        Ok(Self {
-            tx,
-            frontier,
-            instance,
-        })
+        let tail = Tail::read(&tx, known)?;
+        Ok(Self { tx, tail, instance })
     }
 
     /// How many records there are, those of this batch included.
     pub(crate) fn count(&self) -> u64 {
-        self.frontier.count()
+        self.tail.count()
     }
 
     /// The database, inside of this batch.
@@ -141,18 +136,6 @@ impl<'c> Batch<'c> {
         for body in &entry.bodies {
             self.add_body(written.seq, body)?;
         }
-        match entry.call {
-            Call::None | Call::Decided(_, Verdict::Hold | Verdict::Deny) => {}
-            Call::Decided(call_id, Verdict::Allow) => {
-                let row = (to_sql(written.seq), call_id, self.instance);
-                self.tx.prepare_cached(OPEN_CALL)?.execute(row)?;
-            }
-            Call::Ended { decision_seq, .. } => {
-                self.tx
-                    .prepare_cached(CLOSE_CALL)?
-                    .execute([to_sql(decision_seq)])?;
-            }
-        }
         if entry.sealed.kind == Kind::Erasure {
             let seq = to_sql(written.seq);
             self.tx.prepare_cached(ADD_ERASURE)?.execute([seq])?;
@@ -160,42 +143,30 @@ impl<'c> Batch<'c> {
         Ok(Ok(written))
     }
 
-    /// Signs the head, unless it is signed already.
-    pub(crate) fn add_checkpoint(&self, signer: &dyn Signer) -> Result<(), StoreError> {
-        let size = self.frontier.count();
+    /// Lets the tables follow and signs the tree, unless it is signed already.
+    pub(crate) fn add_checkpoint(&mut self, signer: &dyn Signer) -> Result<(), StoreError> {
+        self.tail.settle(&self.tx)?;
+        let size = self.count();
         let last = last_checkpoint(&self.tx)?;
         if last.is_some_and(|last| last.size() == size) {
             return Ok(());
         }
-        let checkpoint = Checkpoint::issue(signer, size, self.frontier.root())?;
+        let checkpoint = Checkpoint::issue(signer, size, self.tail.frontier().root())?;
         let row = (to_sql(size), checkpoint.note().to_string());
         self.tx.prepare_cached(ADD_CHECKPOINT)?.execute(row)?;
         Ok(())
     }
 
-    /// Checks the last record, the tree, the head, the last checkpoint and the mark against each
-    /// other.
+    /// Checks the tree, the last checkpoint and the mark against the records. The records at the
+    /// end were checked when they were read.
     pub(crate) fn check_end(
         &self,
         known: Option<Mark>,
         signer: &dyn Signer,
     ) -> Result<(), EndError> {
-        let count = self.frontier.count();
-        let last: Option<(i64, Vec<u8>, Hash)> =
-            self.tx.query_row(LAST_RECORD, [], as_three).optional()?;
-        let number = last.as_ref().map_or(0, |(seq, ..)| from_sql(*seq));
-        if number != count {
-            let (head, last) = (count, number);
-            return Err(EndError::Count { head, last });
-        }
-        if let Some((_, record, leaf)) = last {
-            let decoded = encoding::decode(&record).map_err(|_| EndError::Leaf(number))?;
-            if decoded.leaf() != leaf {
-                return Err(EndError::Leaf(number));
-            }
-        }
         let stored = Stored(&self.tx);
-        if tree::frontier(&stored, count).map_err(|_| EndError::Edge)? != self.frontier {
+        let frontier = tree::frontier(&stored, self.count()).map_err(|_| EndError::Edge)?;
+        if frontier != *self.tail.frontier() {
             return Err(EndError::Edge);
         }
         self.check_checkpoint(signer)?;
@@ -222,7 +193,7 @@ impl<'c> Batch<'c> {
 
     fn check_mark(&self, known: Option<Mark>) -> Result<(), EndError> {
         let Some(once) = known else { return Ok(()) };
-        let count = self.frontier.count();
+        let count = self.count();
         if once.count > count {
             let once = once.count;
             return Err(EndError::Behind { count, once });
@@ -234,42 +205,32 @@ impl<'c> Batch<'c> {
     }
 
     /// The calls that are open, oldest first.
-    pub(crate) fn open_calls(&self) -> Result<Vec<OpenRow>, StoreError> {
-        let mut statement = self.tx.prepare_cached(OPEN_CALLS)?;
-        let rows = statement.query_map([], |row| {
-            Ok(OpenRow {
-                seq: from_sql(row.get(0)?),
-                call_id: row.get(1)?,
-                instance: row.get(2)?,
-            })
-        })?;
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    pub(crate) fn open_calls(&self) -> Vec<OpenRow> {
+        self.tail.open_calls().copied().collect()
     }
 
-    /// Writes the head and makes the batch durable.
-    pub(crate) fn commit(self) -> Result<Mark, StoreError> {
-        let row = (to_sql(self.frontier.count()), self.frontier.to_bytes());
-        let changed = self.tx.prepare_cached(WRITE_HEAD)?.execute(row)?;
-        if changed != 1 {
-            return Err(StoreError::Head);
+    /// Makes the batch durable, and gives what is known of the end then.
+    pub(crate) fn commit(self) -> Result<(Mark, Tail), StoreError> {
+        let Self { tx, mut tail, .. } = self;
+        if tail.is_long() {
+            tail.settle(&tx)?;
         }
-        self.tx.commit()?;
-        Ok(Mark::of(&self.frontier))
+        tx.commit()?;
+        Ok((Mark::of(tail.frontier()), tail))
     }
 
     fn refusal(&self, call: Call) -> Result<Option<Refusal>, StoreError> {
         Ok(match call {
             Call::None => None,
             Call::Decided(call_id, _) => {
-                let decided = self.tx.prepare_cached(HAS_CALL)?.exists([call_id])?;
+                let decided = self.tail.is_decided(&self.tx, &call_id)?;
                 decided.then_some(Refusal::Decided(Id(call_id)))
             }
             Call::Ended {
                 call_id,
                 decision_seq,
             } => {
-                let row = (to_sql(decision_seq), call_id);
-                let is_open = self.tx.prepare_cached(IS_OPEN)?.exists(row)?;
+                let is_open = self.tail.is_open(decision_seq, &call_id);
                 let call_id = Id(call_id);
                 (!is_open).then_some(Refusal::NotOpen {
                     call_id,
@@ -286,7 +247,7 @@ impl<'c> Batch<'c> {
     }
 
     fn add_record(&mut self, entry: &Prepared) -> Result<Written, StoreError> {
-        let seq = self.frontier.count() + 1;
+        let seq = self.count() + 1;
         let place = Place {
             seq,
             time_us: now_us(),
@@ -294,18 +255,9 @@ impl<'c> Batch<'c> {
         };
         let framed = entry.sealed.frame(place);
         let (record, leaf) = framed.map_err(|source| StoreError::Frame { seq, source })?;
-        let call_id = match entry.call {
-            Call::None => None,
-            Call::Decided(call_id, _) | Call::Ended { call_id, .. } => Some(call_id),
-        };
-        let row = (to_sql(seq), call_id, leaf, record);
+        let row = (record_id(seq), entry.call.id(), leaf, record);
         self.tx.prepare_cached(ADD_RECORD)?.execute(row)?;
-        let mut nodes = Vec::new();
-        self.frontier.append(leaf, |node| nodes.push(node));
-        for Node { level, n, hash } in nodes {
-            let row = (level, to_sql(n), hash);
-            self.tx.prepare_cached(ADD_NODE)?.execute(row)?;
-        }
+        self.tail.push(leaf, entry.call, self.instance);
         Ok(Written { seq, leaf })
     }
 }
@@ -317,15 +269,9 @@ impl Hashes for Stored<'_> {
     type Error = StoreError;
 
     fn range(&self, level: u32, first: u64, count: u64) -> Result<Vec<Hash>, StoreError> {
-        let (from, to) = (to_sql(first), to_sql(first + count));
-        let hashes: Vec<Hash> = if level == 0 {
-            let mut statement = self.0.prepare_cached(LEAVES)?;
-            let rows = statement.query_map((from, to), |row| row.get(0))?;
-            rows.collect::<rusqlite::Result<_>>()?
-        } else {
-            let mut statement = self.0.prepare_cached(NODES)?;
-            let rows = statement.query_map((from, to, level), |row| row.get(0))?;
-            rows.collect::<rusqlite::Result<_>>()?
+        let hashes = match level {
+            0 => self.leaves(first, count)?,
+            _ => self.nodes(level, first, count)?,
         };
         match hashes.len() as u64 == count {
             true => Ok(hashes),
@@ -334,14 +280,52 @@ impl Hashes for Stored<'_> {
     }
 }
 
-/// Where a body lies: by its record, then by its place in it.
-pub(crate) fn body_id(seq: u64, slot: u64) -> i64 {
-    to_sql(seq.saturating_mul(SLOTS).saturating_add(slot))
+impl Stored<'_> {
+    fn leaves(&self, first: u64, count: u64) -> Result<Vec<Hash>, StoreError> {
+        let (from, to) = (record_id(first + 1), record_id(first + count + 1));
+        let mut statement = self.0.prepare_cached(LEAVES)?;
+        let rows = statement.query_map((from, to), |row| row.get(0))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Those that are stored, and behind them those that the table does not know yet.
+    fn nodes(&self, level: u32, first: u64, count: u64) -> Result<Vec<Hash>, StoreError> {
+        let mut hashes = Vec::new();
+        let mut statement = self.0.prepare_cached(NODES)?;
+        let mut rows = statement.query((to_sql(first), to_sql(first + count), level))?;
+        while let Some(row) = rows.next()? {
+            if from_sql(row.get(0)?) != first + hashes.len() as u64 {
+                return Err(StoreError::Tree);
+            }
+            hashes.push(row.get(1)?);
+        }
+        let settled = match hashes.len() as u64 == count {
+            true => return Ok(hashes),
+            false => tail::read_settled(self.0)?.count(),
+        };
+        for n in first + hashes.len() as u64..first + count {
+            if (n + 1) << (level * TILE_HEIGHT) <= settled {
+                return Err(StoreError::Tree);
+            }
+            let below = self.range(level - 1, n << TILE_HEIGHT, 1 << TILE_HEIGHT)?;
+            hashes.push(tree::complete(below));
+        }
+        Ok(hashes)
+    }
 }
 
-/// Writes the head of a ledger that has no record yet.
-pub(crate) fn add_head(conn: &Connection) -> rusqlite::Result<()> {
-    conn.execute(ADD_HEAD, []).map(drop)
+/// Where a record lies.
+pub(crate) fn record_id(seq: u64) -> i64 {
+    to_sql(seq.saturating_mul(SLOTS))
+}
+
+/// Where a body lies: behind its record, by its place in it.
+pub(crate) fn body_id(seq: u64, slot: u64) -> i64 {
+    to_sql(
+        seq.saturating_mul(SLOTS)
+            .saturating_add(slot)
+            .saturating_add(1),
+    )
 }
 
 /// The newest checkpoint.
@@ -350,24 +334,6 @@ pub(crate) fn last_checkpoint(conn: &Connection) -> Result<Option<Checkpoint>, S
     let note: Option<String> = statement.query_row([], |row| row.get(0)).optional()?;
     let parsed = note.map(|note| Checkpoint::parse(&note)).transpose();
     parsed.map_err(|_| StoreError::Tree)
-}
-
-fn as_three(row: &rusqlite::Row<'_>) -> rusqlite::Result<(i64, Vec<u8>, Hash)> {
-    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-}
-
-/// Reads the head row, of which there is exactly one.
-pub(crate) fn read_head(conn: &Connection) -> Result<Frontier, StoreError> {
-    let mut statement = conn.prepare_cached(READ_HEAD)?;
-    let mut rows = statement.query([])?;
-    let row = rows.next()?.ok_or(StoreError::Head)?;
-    let (id, count, edge): (i64, i64, Vec<u8>) = (row.get(0)?, row.get(1)?, row.get(2)?);
-    let count = u64::try_from(count).map_err(|_| StoreError::Head)?;
-    let frontier = Frontier::from_parts(count, &edge).filter(|_| id == 1);
-    match rows.next()? {
-        None => frontier.ok_or(StoreError::Head),
-        Some(_) => Err(StoreError::Head),
-    }
 }
 
 /// A number of ours as SQLite keeps it. Counting to 2^63 takes longer than

@@ -281,7 +281,11 @@ fn edge<H: Hashes>(hashes: &H, from: u64, to: u64) -> Result<Vec<Hash>, H::Error
 /// The root of the complete subtree `index` of a height, from the stored level below it.
 fn subtree<H: Hashes>(hashes: &H, height: u32, index: u64) -> Result<Hash, H::Error> {
     let (level, rest) = (height / TILE_HEIGHT, height % TILE_HEIGHT);
-    let mut row = hashes.range(level, index << rest, 1 << rest)?;
+    Ok(complete(hashes.range(level, index << rest, 1 << rest)?))
+}
+
+/// The root over a row of hashes, of which there is a power of two.
+pub(crate) fn complete(mut row: Vec<Hash>) -> Hash {
     while row.len() > 1 {
         let (pairs, _) = row.as_chunks::<2>();
         row = pairs
@@ -289,7 +293,7 @@ fn subtree<H: Hashes>(hashes: &H, height: u32, index: u64) -> Result<Hash, H::Er
             .map(|[left, right]| node_hash(left, right))
             .collect();
     }
-    Ok(row.first().copied().unwrap_or(EMPTY_ROOT))
+    row.first().copied().unwrap_or(EMPTY_ROOT)
 }
 
 #[cfg(test)]

@@ -70,6 +70,16 @@ pub enum Verdict {
     Deny,
 }
 
+impl Verdict {
+    /// Whether the call may run, and so has an outcome.
+    pub(crate) fn is_allow(self) -> bool {
+        match self {
+            Self::Allow => true,
+            Self::Hold | Self::Deny => false,
+        }
+    }
+}
+
 /// A field that can be erased from its record.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Field<T> {
@@ -473,7 +483,16 @@ impl fmt::Display for Id {
 
 impl fmt::Display for Digest {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(out, "{byte:02x}"))
+        out.write_str(str::from_utf8(&self.hex()).map_err(|_| fmt::Error)?)
+    }
+}
+
+impl Digest {
+    /// Its digits.
+    pub(crate) fn hex(&self) -> [u8; 64] {
+        let mut text = [0; 64];
+        write_hex(&self.0, &mut text);
+        text
     }
 }
 
@@ -520,11 +539,7 @@ impl<'de> Deserialize<'de> for Id {
 
 impl Serialize for Digest {
     fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
-        let mut text = [0_u8; 64];
-        for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
-            pair.copy_from_slice(&[hex_digit(byte >> 4), hex_digit(byte & 15)]);
-        }
-        out.serialize_str(str::from_utf8(&text).map_err(serde::ser::Error::custom)?)
+        out.serialize_str(str::from_utf8(&self.hex()).map_err(serde::ser::Error::custom)?)
     }
 }
 
@@ -543,6 +558,13 @@ impl<'de> Deserialize<'de> for Digest {
             }
         }
         input.deserialize_str(Text)
+    }
+}
+
+/// Lower-case hexadecimal digits, two for each byte.
+fn write_hex(bytes: &[u8], text: &mut [u8]) {
+    for (pair, byte) in text.chunks_exact_mut(2).zip(bytes) {
+        pair.copy_from_slice(&[hex_digit(byte >> 4), hex_digit(byte & 15)]);
     }
 }
 
@@ -581,7 +603,9 @@ pub(crate) struct SaltText(pub(crate) Salt);
 
 impl fmt::Display for SaltText {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(out, "{byte:02x}"))
+        let mut text = [0; 32];
+        write_hex(&self.0, &mut text);
+        out.write_str(str::from_utf8(&text).map_err(|_| fmt::Error)?)
     }
 }
 

@@ -1,22 +1,24 @@
-//! The one thread that writes: it takes what waits and commits it together.
+//! The one writer: it takes what waits and commits it together.
 //!
 //! ```text
-//!  entries ─► gather ─► one transaction ─► mark ─► answers
+//!  entries ─► group ─► one transaction ─► mark ─► answers
 //!                            │ fails
 //!                            ▼
 //!                          sealed ── every RETRY: is the cause gone? ──► recovered
 //! ```
 //!
-//! Whoever hands in an entry gets its answer exactly once, in every case: after
-//! the commit, after a refusal, after a failure, or when the writer ends. After
-//! the first failure nothing is written any more, and everything is answered
-//! with the reason, until the cause is gone ([`crate::recover`]).
+//! It works on one thread at a time: a caller's that waits, or the ledger's own
+//! ([`crate::queue`]). Whoever hands in an entry gets its answer exactly once,
+//! in every case: after the commit, after a refusal, after a failure, or when
+//! the writer ends. After the first failure nothing is written any more, and
+//! everything is answered with the reason, until the cause is gone
+//! ([`crate::recover`]).
 
 use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
@@ -29,16 +31,13 @@ use crate::instance::Instance;
 use crate::key::Signer;
 use crate::mark::{Mark, MarkFile};
 use crate::place::Files;
-use crate::prepare::{self, Call, Prepared};
+use crate::prepare::{self, Call};
+use crate::queue::{Entries, Queue, Wake};
 use crate::recover::{self, RETRY};
+use crate::step::{Step, Tap};
 use crate::store::{Batch, StoreError};
+use crate::tail::Tail;
 use crate::wire::{Data, Stop, Verdict};
-
-/// Entries in one commit. More would not make a commit cheaper for each, only later.
-const MAX_GROUP: usize = 256;
-
-/// Bytes in one commit, so that a few large outcomes do not hold many small decisions up.
-const MAX_GROUP_BYTES: usize = 32 * 1024 * 1024;
 
 /// How often the ledger speaks for itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +77,7 @@ pub(crate) struct Shared {
     sealed: RwLock<Option<Seal>>,
     /// Entries that were handed in and not yet answered.
     pub(crate) waiting: AtomicUsize,
+    pub(crate) queue: Queue,
 }
 
 impl Shared {
@@ -158,14 +158,10 @@ impl Waiter {
     }
 }
 
-/// What the handles send.
-pub(crate) enum Message {
-    Append(Box<Prepared>, Waiter),
-    Erase(Wish, Done<Wiped>),
-    Close,
-}
+/// The writer, for whoever has it; nobody, once it was closed.
+pub(crate) type Desk = Mutex<Option<Writer>>;
 
-/// The thread's state.
+/// What writing takes.
 pub(crate) struct Writer {
     pub(crate) conn: Connection,
     /// Absolute, since the process may change its directory.
@@ -174,8 +170,11 @@ pub(crate) struct Writer {
     pub(crate) instance: Instance,
     pub(crate) mark: MarkFile,
     pub(crate) reached: Mark,
+    /// What is known of the end; nothing after a transaction that failed.
+    pub(crate) tail: Option<Tail>,
     pub(crate) signer: Box<dyn Signer>,
     pub(crate) rhythm: Rhythm,
+    pub(crate) tap: Option<Tap>,
     pub(crate) clock: Clock,
     pub(crate) shared: Arc<Shared>,
     /// Calls that nobody can end any more, since a failing disk did not take their records.
@@ -220,43 +219,57 @@ impl Beat {
     }
 }
 
-type Entries = Vec<(Box<Prepared>, Waiter)>;
-
-/// What was gathered for one commit, and what follows it.
-struct Group {
-    entries: Entries,
-    then: Then,
+/// The ledger's thread: works until the ledger is closed or its last handle is gone.
+pub(crate) fn run(desk: &Desk, shared: &Shared) {
+    // However this ends, nobody waits for it afterwards.
+    let _end = EndWhenDropped(&shared.queue);
+    loop {
+        let wake = shared.queue.wait();
+        let mut desk = lock(desk);
+        let Some(writer) = desk.as_mut() else { return };
+        match wake {
+            Wake::Work => writer.turn(),
+            Wake::Silence => writer.silence(),
+            Wake::Close => {
+                writer.stop();
+                *desk = None;
+                return;
+            }
+        }
+    }
 }
 
-/// What comes after a group.
-enum Then {
-    GoOn,
-    Erase(Wish, Done<Wiped>),
-    Close,
+/// A panic of who had it has sealed the ledger, so that nothing half done is gone on with.
+pub(crate) fn lock(desk: &Desk) -> MutexGuard<'_, Option<Writer>> {
+    desk.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Writer {
-    /// Works until the ledger is closed or its last handle is gone.
-    pub(crate) fn run(mut self, inbox: &Receiver<Message>) {
-        // Should a caller's answer panic, later callers must not wait for us.
-        let _guard = SealWhenPanicking(Arc::clone(&self.shared));
-        while let Some(group) = gather(inbox, self.patience()) {
-            self.look();
-            match group.entries.is_empty() {
-                true => self.idle(),
-                false => self.settle(group.entries),
-            }
-            match group.then {
-                Then::GoOn => {}
-                Then::Erase(wish, done) => self.erase(&wish, done),
-                Then::Close => break,
-            }
+    /// Commits one group of what waits.
+    pub(crate) fn turn(&mut self) {
+        let shared = Arc::clone(&self.shared);
+        // Should this panic, later callers must not wait for us.
+        let _guard = SealWhenPanicking(&shared);
+        let group = shared.queue.group();
+        self.look();
+        if !group.entries.is_empty() {
+            self.settle(group.entries);
         }
-        self.stop();
+        if let Some((wish, done)) = group.erase {
+            self.erase(&wish, done);
+        }
+        shared.queue.rest(self.patience());
+    }
+
+    /// When nobody came.
+    fn silence(&mut self) {
+        self.look();
+        self.idle();
+        self.shared.queue.rest(self.patience());
     }
 
     /// How long it may wait for somebody before it has something to do by itself.
-    fn patience(&self) -> Duration {
+    pub(crate) fn patience(&self) -> Duration {
         if self.shared.sealed().is_some() {
             return RETRY;
         }
@@ -320,11 +333,12 @@ impl Writer {
             Ok(results) => {
                 self.set_mark();
                 for ((_, waiter), result) in entries.into_iter().zip(results) {
-                    match result {
+                    self.tell(|| match result {
                         Ok(written) => waiter.durable(written),
                         Err(refusal) => waiter.failed(AppendError::Refused(refusal)),
-                    }
+                    });
                 }
+                pass(&self.tap, Step::Answered);
             }
             Err(error) => {
                 let reason = error.to_string();
@@ -352,20 +366,27 @@ impl Writer {
         sign: Sign,
         act: impl FnOnce(&mut Batch<'_>) -> Result<R, StoreError>,
     ) -> Result<R, StoreError> {
-        let mut batch = Batch::begin(&mut self.conn, self.instance.id())?;
+        let known = self.tail.take();
+        let mut batch = Batch::begin(&mut self.conn, known, self.instance.id())?;
+        pass(&self.tap, Step::Began);
         if batch.count() < self.reached.count {
             let (from, to) = (self.reached.count, batch.count());
             return Err(StoreError::WentBack { from, to });
         }
         let result = act(&mut batch)?;
+        pass(&self.tap, Step::Added);
         let signs = match sign {
             Sign::Now => true,
             Sign::WhenDue => self.beat.is_due(self.rhythm, batch.count()),
         };
         if signs {
             batch.add_checkpoint(&*self.signer)?;
+            pass(&self.tap, Step::Signed);
         }
-        self.reached = batch.commit()?;
+        let (reached, tail) = batch.commit()?;
+        self.reached = reached;
+        self.tail = Some(tail);
+        pass(&self.tap, Step::Committed);
         self.beat.wrote(signs.then_some(self.reached.count));
         match self.files.changed() {
             Some(path) => Err(StoreError::Replaced(path.display().to_string())),
@@ -376,9 +397,12 @@ impl Writer {
     /// What was committed is durable whether or not the mark can be set, and is
     /// acknowledged; but without its mark the ledger goes no further.
     fn set_mark(&mut self) {
-        if let Err(error) = self.mark.set(self.reached) {
-            let reason = format!("the mark beside the ledger could not be set: {error}");
-            self.seal(reason, true);
+        match self.mark.set(self.reached) {
+            Ok(()) => pass(&self.tap, Step::Marked),
+            Err(error) => {
+                let reason = format!("the mark beside the ledger could not be set: {error}");
+                self.seal(reason, true);
+            }
         }
     }
 
@@ -399,27 +423,40 @@ impl Writer {
                 }
                 Call::None | Call::Decided(_, Verdict::Hold | Verdict::Deny) => {}
             }
-            waiter.failed(error.clone());
+            self.tell(|| waiter.failed(error.clone()));
+        }
+    }
+
+    /// Gives an answer. It runs code of somebody else's, perhaps not even of the caller whose
+    /// thread this is: a panic of it ends here, and the ledger is not written any more.
+    fn tell(&self, answer: impl FnOnce()) {
+        if catch_unwind(AssertUnwindSafe(answer)).is_err() {
+            self.shared.seal(Seal {
+                reason: "an answer panicked, which it must not".to_owned(),
+                may_recover: false,
+            });
         }
     }
 
     fn erase(&mut self, wish: &Wish, done: Done<Wiped>) {
         if let Some(seal) = self.shared.sealed() {
             let reason = seal.reason;
-            return done.answer(Err(AppendError::Sealed { reason }));
+            return self.tell(|| done.answer(Err(AppendError::Sealed { reason })));
         }
-        match self.transact(Sign::Now, |batch| erase::apply(batch, wish)) {
+        let wiped = match self.transact(Sign::Now, |batch| erase::apply(batch, wish)) {
             Ok(Ok(written)) => {
                 self.set_mark();
-                done.answer(Ok(erase::wipe(&self.conn, written.seq)));
+                pass(&self.tap, Step::Erased);
+                Ok(erase::wipe(&self.conn, written.seq))
             }
-            Ok(Err(refusal)) => done.answer(Err(AppendError::Refused(refusal))),
+            Ok(Err(refusal)) => Err(AppendError::Refused(refusal)),
             Err(error) => {
                 let reason = error.to_string();
                 self.seal(reason.clone(), recover::may_pass(&error));
-                done.answer(Err(AppendError::Failed { reason }));
+                Err(AppendError::Failed { reason })
             }
-        }
+        };
+        self.tell(|| done.answer(wiped));
     }
 
     /// Says goodbye in the ledger and signs it, if it still takes anything.
@@ -443,50 +480,27 @@ enum Sign {
     WhenDue,
 }
 
-/// Waits for one entry, as long as `patience` lasts, and takes what else is there. An empty group
-/// means that nobody came; none, that nobody will.
-fn gather(inbox: &Receiver<Message>, patience: Duration) -> Option<Group> {
-    let mut group = Group {
-        entries: Vec::new(),
-        then: Then::GoOn,
-    };
-    let mut next = match inbox.recv_timeout(patience) {
-        Ok(message) => Some(message),
-        Err(RecvTimeoutError::Timeout) => return Some(group),
-        Err(RecvTimeoutError::Disconnected) => return None,
-    };
-    let mut weight = 0;
-    while let Some(message) = next {
-        match message {
-            Message::Append(entry, waiter) => {
-                weight += entry.weight();
-                group.entries.push((entry, waiter));
-            }
-            Message::Erase(wish, done) => {
-                group.then = Then::Erase(wish, done);
-                break;
-            }
-            Message::Close => {
-                group.then = Then::Close;
-                break;
-            }
-        }
-        if group.entries.len() >= MAX_GROUP || weight >= MAX_GROUP_BYTES {
-            break;
-        }
-        // Gone for good is seen again at the next wait.
-        next = inbox.try_recv().ok();
+fn pass(tap: &Option<Tap>, step: Step) {
+    if let Some(tap) = tap {
+        tap(step);
     }
-    Some(group)
 }
 
-struct SealWhenPanicking(Arc<Shared>);
+struct EndWhenDropped<'a>(&'a Queue);
 
-impl Drop for SealWhenPanicking {
+impl Drop for EndWhenDropped<'_> {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+struct SealWhenPanicking<'a>(&'a Shared);
+
+impl Drop for SealWhenPanicking<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.0.seal(Seal {
-                reason: "the writer was stopped by a panic in an answer".to_owned(),
+                reason: "the writer was stopped by a panic".to_owned(),
                 may_recover: false,
             });
         }

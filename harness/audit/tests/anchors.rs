@@ -42,7 +42,7 @@ fn grow(path: &Path) {
 fn trust(path: &Path, anchor: &Anchor) -> Trust {
     Trust {
         anchors: anchor.get().unwrap().into_iter().collect(),
-        ..Trust::beside(path)
+        ..Trust::beside(path).unwrap()
     }
 }
 
@@ -74,7 +74,7 @@ fn put_back(anchor: &Anchor) {
     std::fs::remove_file(&scene.path).unwrap();
     copy_all(kept.path(), scene.directory.path());
     // Without the anchor nothing is to be seen.
-    verify_with(&scene.path, &Trust::beside(&scene.path)).unwrap();
+    verify_with(&scene.path, &Trust::beside(&scene.path).unwrap()).unwrap();
     let fault = verify_with(&scene.path, &trust(&scene.path, anchor)).unwrap_err();
     assert_eq!(
         fault,
@@ -205,7 +205,7 @@ fn a_cosignature_is_taken_when_it_is_good_and_kept() {
     let checkpoint = newest(&scene.path);
     let trust = Trust {
         witnesses: keys.to_vec(),
-        ..Trust::beside(&scene.path)
+        ..Trust::beside(&scene.path).unwrap()
     };
     let fault = verify_with(&scene.path, &trust).unwrap_err();
     assert!(matches!(fault, Fault::NoWitness { .. }), "{fault}");

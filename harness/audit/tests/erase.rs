@@ -104,7 +104,7 @@ fn erased_bytes_are_nowhere_and_every_proof_holds() {
     assert_eq!(verified.erased, 40 * (4 + 4));
     ledger.close().unwrap();
     let reader = Reader::open(&path).unwrap();
-    let key = Trust::beside(&path).key.unwrap();
+    let key = Trust::beside(&path).unwrap().key.unwrap();
     for (at, leaf) in leaves.iter().enumerate() {
         let seq = at as u64 + 1;
         assert_eq!(reader.get(seq).unwrap().unwrap().hash(), *leaf);
@@ -220,14 +220,14 @@ fn what_goes_without_an_erasure_is_found() {
         std::fs::write(&path, &whole).unwrap();
         fault
     };
-    let body = |slot: u64| format!("{ended} * 8192 + {slot}");
-    let gone = strike(&format!("DELETE FROM bodies WHERE id = {}", body(2)));
+    let body = |slot: u64| format!("{ended} * 8192 + {slot} + 1");
+    let gone = strike(&format!("DELETE FROM log WHERE id = {}", body(2)));
     assert!(
         matches!(gone, Fault::BodyMissing { record, .. } if record == ended),
         "{gone}"
     );
     let back = strike(&format!(
-        "INSERT INTO bodies VALUES ({}, CAST('said-only-' AS BLOB))",
+        "INSERT INTO log(id, bytes) VALUES ({}, CAST('said-only-' AS BLOB))",
         body(0)
     ));
     assert!(matches!(back, Fault::BodyReturned { .. }), "{back}");
@@ -241,5 +241,5 @@ fn what_goes_without_an_erasure_is_found() {
     );
     let more = strike("INSERT INTO erasures VALUES (1)");
     assert_eq!(more, Fault::Erasures);
-    verify_with(&path, &Trust::beside(&path)).unwrap();
+    verify_with(&path, &Trust::beside(&path).unwrap()).unwrap();
 }

@@ -1,4 +1,4 @@
-//! A ledger of formats 1 and 2 is told from a foreign file: it is not touched, and the error says
+//! A ledger of an earlier format is told from a foreign file: it is not touched, and the error says
 //! what to do.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
@@ -32,7 +32,7 @@ fn a_ledger_of_an_earlier_format_is_left_as_it_is_and_the_error_says_what_to_do(
     assert!(matches!(error, OpenError::Earlier(_)), "{error}");
     let told = error.to_string();
     for word in [
-        "format 1 or 2",
+        "an earlier format",
         "the program that wrote it",
         "move it and",
         "begin a new one",

@@ -1,12 +1,17 @@
 //! The power goes: what was written after the last sync is dropped, torn, or comes in any order.
 //!
-//! A writer commits one group after the other. Between two commits the files go
-//! from one synced state to the next; a cut in between leaves any part of the
-//! difference, sector by sector. SQLite syncs the log before a commit returns,
-//! and syncs it again before a page goes to the database, so a cut can leave
-//! parts of the log alone, or the whole log and parts of the database. Every
-//! such state is put together here from copies, opened, and must have all that
-//! was acknowledged.
+//! Each append is one transaction of SQLite, made on the caller's thread, and the files are copied
+//! after each. Between two copies they go from one synced state to the next; a cut in between leaves
+//! any part of the difference, sector by sector, within the order that SQLite's syncs enforce:
+//!
+//! - the log is synced before a commit returns, and before its pages go to the database: so either
+//!   parts of the log and the old database, or the whole log and parts of the database;
+//! - a log begins anew only when all of it lies in the database, synced, and its new head is synced
+//!   before the frames behind it: so the database is the same in both copies, and the log has parts
+//!   of the new head before the old frames, or the new head before parts of the new ones.
+//!
+//! Every such state is put together here from copies, opened, and must have all that was
+//! acknowledged.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -24,8 +29,12 @@ use common::{Dice, assert_there, beside, call_id, decision};
 /// What a disk writes as a whole.
 const SECTOR: usize = 512;
 
-/// Commits; the log goes back to its beginning about every twenty-five of them.
-const COMMITS: usize = 90;
+/// Commits; the log goes back to its beginning about every thirty of them.
+const COMMITS: usize = 100;
+
+/// The head of a log, with the two numbers that change when it begins anew at 16 to 24 (SQLite's
+/// file format, 4.1).
+const LOG_HEAD: usize = 32;
 
 /// States that are put together between two commits.
 const CUTS: usize = 3;
@@ -90,48 +99,69 @@ fn mix(old: &[u8], new: &[u8], dice: &mut Dice) -> Vec<u8> {
     mixed
 }
 
-fn cut(before: &State, after: &State, dice: &mut Dice) -> State {
-    let mark = match dice.below(2) {
-        0 => before.mark.clone(),
-        _ => after.mark.clone(),
-    };
-    // Pages go to the database only when the log is synced.
-    match dice.below(2) {
-        0 => State {
-            database: before.database.clone(),
+/// How far a commit had come when the power went.
+#[derive(Clone, Copy)]
+enum Cut {
+    /// Its frames were being written to the log.
+    Frames,
+    /// Its frames are synced; the log was being copied to the database.
+    Pages,
+    /// The head of the log that begins anew was being written.
+    NewHead,
+    /// That head is synced; the frames behind it were being written.
+    NewFrames,
+}
+
+fn cut(before: &State, after: &State, how: Cut, dice: &mut Dice) -> State {
+    let old = before.clone();
+    match how {
+        Cut::Frames => State {
             log: mix(&before.log, &after.log, dice),
-            mark: before.mark.clone(),
+            ..old
         },
-        _ => State {
+        Cut::Pages => State {
             database: mix(&before.database, &after.database, dice),
             log: after.log.clone(),
-            mark,
+            mark: match dice.below(2) {
+                0 => before.mark.clone(),
+                _ => after.mark.clone(),
+            },
         },
+        Cut::NewHead => {
+            let torn = usize::try_from(dice.below(LOG_HEAD as u64 + 1)).unwrap();
+            let log = [&after.log[..torn], &before.log[torn..]].concat();
+            State { log, ..old }
+        }
+        Cut::NewFrames => {
+            let begun = [&after.log[..LOG_HEAD], &before.log[LOG_HEAD..]].concat();
+            State {
+                log: mix(&begun, &after.log, dice),
+                ..old
+            }
+        }
     }
 }
 
-/// The two numbers in the log's head that change when it begins anew (SQLite's file format, 4.1).
-fn salts(log: &[u8]) -> Option<&[u8]> {
-    log.get(16..24)
+/// Which cuts there can be between these two.
+fn cuts(before: &State, after: &State) -> [Cut; 2] {
+    if before.log.get(16..24) == after.log.get(16..24) {
+        return [Cut::Frames, Cut::Pages];
+    }
+    assert!(
+        before.database == after.database,
+        "a log began anew before all of it lay in the database"
+    );
+    [Cut::NewHead, Cut::NewFrames]
 }
 
-/// One commit of some records; what it acknowledged.
-fn commit(ledger: &Ledger, dice: &mut Dice) -> Vec<(u64, String)> {
-    let (sender, answers) = std::sync::mpsc::channel();
-    let count = 1 + dice.below(5);
-    for _ in 0..count {
-        let mut entry = decision(call_id(), "deny");
-        let letter = u8::try_from(dice.below(256)).unwrap();
-        entry.arguments = vec![letter; usize::try_from(dice.below(60_000)).unwrap()];
-        let sender = sender.clone();
-        ledger.append_decision(entry, move |result| {
-            let receipt = result.unwrap();
-            let hash = audit::Digest(receipt.record_hash()).to_string();
-            drop(sender.send((receipt.seq(), hash)));
-        });
-    }
-    drop(sender);
-    answers.iter().collect()
+/// One commit of one record; what it acknowledged.
+fn commit(ledger: &Ledger, dice: &mut Dice) -> (u64, String) {
+    let mut entry = decision(call_id(), "deny");
+    let letter = u8::try_from(dice.below(256)).unwrap();
+    entry.arguments = vec![letter; usize::try_from(dice.below(250_000)).unwrap()];
+    let receipt = ledger.decision(entry).unwrap();
+    let hash = audit::Digest(receipt.record_hash()).to_string();
+    (receipt.seq(), hash)
 }
 
 #[test]
@@ -148,50 +178,42 @@ fn a_power_cut_at_any_moment_loses_nothing_that_was_acknowledged() {
         heartbeat_wall: hour,
     };
     let settings = audit::Settings {
-        signer: None,
         rhythm,
+        ..audit::Settings::default()
     };
     let ledger = Ledger::open_with(&path, settings).unwrap();
     let mut dice = Dice(0x0bad_5eed);
     let mut acks = Vec::new();
     let mut before = State::of(&path);
-    let (mut logs, mut pages) = (0, 0);
+    let (mut logs, mut pages, mut begun) = (0, 0, 0);
     for round in 0..COMMITS {
         let new = commit(&ledger, &mut dice);
         let after = State::of(&path);
         logs += usize::from(before.log != after.log);
         pages += usize::from(before.database != after.database);
-        // When the log began anew in between, the states on the way are not to be had from
-        // these two: what the log held at its end went to the database first.
-        let cuts = match salts(&before.log) == salts(&after.log) {
-            true => CUTS,
-            false => 0,
-        };
-        for n in 0..cuts {
+        begun += usize::from(before.log.get(16..24) != after.log.get(16..24));
+        for n in 0..CUTS {
+            let [first, second] = cuts(&before, &after);
+            let how = if dice.below(2) == 0 { first } else { second };
             let place = directory.path().join("cut/ledger.db");
-            cut(&before, &after, &mut dice).restore(
-                &{
-                    std::fs::create_dir_all(place.parent().unwrap()).unwrap();
-                    place.clone()
-                },
-                &keys,
-            );
+            std::fs::create_dir_all(place.parent().unwrap()).unwrap();
+            cut(&before, &after, how, &mut dice).restore(&place, &keys);
             let what = format!("commit {round}, cut {n}");
             verify(&place).unwrap_or_else(|fault| panic!("{what}: {fault}"));
             assert_there(&place, &acks);
             let opened = Ledger::open(&place).unwrap_or_else(|error| panic!("{what}: {error}"));
-            drop(commit(&opened, &mut dice));
+            commit(&opened, &mut dice);
             opened.close().unwrap();
             verify(&place).unwrap_or_else(|fault| panic!("{what}, written on: {fault}"));
             assert_there(&place, &acks);
             std::fs::remove_dir_all(place.parent().unwrap()).unwrap();
         }
-        acks.extend(new);
+        acks.push(new);
         before = after;
     }
     assert!(
-        logs == COMMITS && pages > 1,
-        "{logs} logs and {pages} databases were cut"
+        logs == COMMITS && pages > 1 && begun > 1,
+        "{logs} logs and {pages} databases were cut, {begun} of the logs where they began anew"
     );
     assert_eq!(
         Reader::open(&path).unwrap().count().unwrap(),

@@ -360,8 +360,8 @@ fn a_checkpoint_is_made_after_some_records_and_after_some_time() {
         heartbeat_wall: std::time::Duration::from_secs(1),
     };
     let settings = audit::Settings {
-        signer: None,
         rhythm,
+        ..audit::Settings::default()
     };
     let ledger = Ledger::open_with(&path, settings).unwrap();
     let signed = |path: &Path| {

@@ -90,10 +90,9 @@ fn clear_logs(path: &Path) {
 fn strike_value(path: &Path, dice: &mut Dice) -> String {
     let (table, columns) = match dice.below(6) {
         0 => ("open_calls", &["seq", "call_id", "instance"][..]),
-        1 => ("bodies", &["id", "bytes"][..]),
-        2 => ("head", &["id", "count", "edge"][..]),
-        3 => ("checkpoints", &["size", "note"][..]),
-        _ => ("records", &["seq", "call_id", "leaf", "record"][..]),
+        1 => ("settled", &["id", "count", "edge"][..]),
+        2 => ("checkpoints", &["size", "note"][..]),
+        _ => ("log", &["id", "call_id", "leaf", "bytes"][..]),
     };
     let column = *columns
         .get(usize::try_from(dice.below(columns.len() as u64)).unwrap())
@@ -190,7 +189,7 @@ const ATTACKS: [Attack; 7] = [
     Attack::Resign,
 ];
 
-/// The right edge of the tree over these leaves, as the head row has it.
+/// The right edge of the tree over these leaves, as the settled row has it.
 fn edge(leaves: &[audit::Hash]) -> Vec<u8> {
     let (mut rest, mut edge) = (leaves, Vec::new());
     while !rest.is_empty() {
@@ -216,28 +215,31 @@ fn attack(path: &Path, attack: Attack, steps: &[Step], dice: &mut Dice) -> Optio
     let conn = Connection::open(path).unwrap();
     let run = |sql: &str| conn.execute_batch(sql).unwrap();
     match attack {
-        Attack::Remove => run(&format!("DELETE FROM records WHERE seq = {at}")),
+        Attack::Remove => run(&format!("DELETE FROM log WHERE id = {at} * 8192")),
         Attack::Swap => run(&format!(
-            "UPDATE records SET seq = -1 WHERE seq = {at}; UPDATE records SET seq = {at} WHERE seq = {other};
-             UPDATE records SET seq = {other} WHERE seq = -1"
+            "UPDATE log SET id = -1 WHERE id = {at} * 8192;
+             UPDATE log SET id = {at} * 8192 WHERE id = {other} * 8192;
+             UPDATE log SET id = {other} * 8192 WHERE id = -1"
         )),
         Attack::Insert => run(&format!(
-            "INSERT INTO records SELECT {count} + 1, call_id, leaf, record FROM records WHERE seq = {at};
-             UPDATE head SET count = count + 1"
+            "INSERT INTO log SELECT ({count} + 1) * 8192, call_id, leaf, bytes FROM log
+             WHERE id = {at} * 8192"
         )),
         Attack::Flip => run(&format!(
-            "UPDATE records SET record = CAST(replace(CAST(record AS TEXT), '\"time_us\":', '\"time_us\":1') AS BLOB)
-             WHERE seq = {at}"
+            "UPDATE log SET bytes = CAST(replace(CAST(bytes AS TEXT), '\"time_us\":', '\"time_us\":1') AS BLOB)
+             WHERE id = {at} * 8192"
         )),
         Attack::Truncate => {
             let left = at - 1;
-            run(&format!("DELETE FROM records WHERE seq > {left}; DELETE FROM checkpoints WHERE size > {left};
-                DELETE FROM bodies WHERE id >= ({left} + 1) * 8192; DELETE FROM open_calls"));
-            let mut statement = conn.prepare("SELECT leaf FROM records ORDER BY seq").unwrap();
+            run(&format!("DELETE FROM log WHERE id >= ({left} + 1) * 8192; DELETE FROM calls WHERE seq > {left};
+                DELETE FROM checkpoints WHERE size > {left}; DELETE FROM open_calls"));
+            let mut statement = conn
+                .prepare("SELECT leaf FROM log WHERE leaf IS NOT NULL ORDER BY id")
+                .unwrap();
             let leaves = statement.query_map([], |row| row.get(0)).unwrap();
             let leaves: Vec<audit::Hash> = leaves.map(Result::unwrap).collect();
-            let head = (i64::try_from(left).unwrap(), edge(&leaves));
-            conn.execute("UPDATE head SET count = ?1, edge = ?2", head).unwrap();
+            let settled = (i64::try_from(left).unwrap(), edge(&leaves));
+            conn.execute("UPDATE settled SET count = ?1, edge = ?2", settled).unwrap();
         }
         Attack::RollBack => {
             let earlier = std::fs::read(path).unwrap();

@@ -15,7 +15,7 @@ mod common;
 
 use std::collections::BTreeMap;
 
-use audit::{Ledger, Reader, Record, Target, Wish, cef, ocsf};
+use audit::{Ledger, Reader, Record, Target, Wish, cef, ocsf, otlp};
 use common::{call_id, decision, outcome, sample};
 use serde_json::{Value, json};
 
@@ -158,6 +158,33 @@ fn lines_are_read_back() {
             {
                 assert_eq!(pairs[key], text, "{line}");
             }
+        }
+    }
+}
+
+/// The protocol's JSON, by its description: camel case, integers as strings, ids in hexadecimal.
+#[test]
+fn logs_are_in_the_form_of_the_protocol() {
+    for record in records() {
+        let document = otlp(&record);
+        let resource = &document["resourceLogs"][0];
+        let log = &resource["scopeLogs"][0]["logRecords"][0];
+        let nanos: u64 = log["timeUnixNano"].as_str().unwrap().parse().unwrap();
+        assert_eq!(nanos, record.time_us() * 1_000);
+        assert!([9, 13].contains(&log["severityNumber"].as_u64().unwrap()));
+        let name = log["eventName"].as_str().unwrap();
+        assert_eq!(name, format!("lazaret.{}", record.kind().as_str()));
+        assert_eq!(log.get("traceId").is_some(), record.call_id().is_some());
+        if let Some(trace) = log.get("traceId") {
+            let trace = trace.as_str().unwrap();
+            assert!(trace.len() == 32 && trace.bytes().all(|b| b.is_ascii_hexdigit()));
+        }
+        let attributes = log["attributes"].as_array().unwrap();
+        let seq = attributes.iter().find(|one| one["key"] == "lazaret.record");
+        assert_eq!(seq.unwrap()["value"]["intValue"], record.seq().to_string());
+        for one in attributes {
+            let value = one["value"].as_object().unwrap();
+            assert_eq!(value.len(), 1, "{one}");
         }
     }
 }

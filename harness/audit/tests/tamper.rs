@@ -95,10 +95,10 @@ fn strike_text(text: &str) -> Vec<Value> {
 /// The record at which a change of this row must be seen, if it names one.
 fn expected(table: &str, row: i64) -> Option<u64> {
     match table {
-        "records" | "open_calls" | "checkpoints" => Some(row.unsigned_abs()),
-        // A body lies under its record.
-        "bodies" => Some(row.unsigned_abs() / 8192),
-        "head" => None,
+        "open_calls" | "checkpoints" => Some(row.unsigned_abs()),
+        // A record, and behind it its bodies.
+        "log" => Some(row.unsigned_abs() / 8192),
+        "settled" => None,
         other => panic!("{other}"),
     }
 }
@@ -108,11 +108,10 @@ fn every_change_of_every_column_of_every_row_is_found_with_its_record() {
     let scene = scene();
     let whole = std::fs::read(&scene.path).unwrap();
     let columns = [
-        ("records", "seq", &["seq", "call_id", "leaf", "record"][..]),
-        ("bodies", "id", &["id", "bytes"]),
+        ("log", "id", &["id", "call_id", "leaf", "bytes"][..]),
         ("checkpoints", "size", &["size", "note"]),
         ("open_calls", "seq", &["seq", "call_id", "instance"]),
-        ("head", "id", &["id", "count", "edge"]),
+        ("settled", "id", &["id", "count", "edge"]),
     ];
     let mut struck = 0;
     for (table, key, columns) in columns {
@@ -158,10 +157,7 @@ fn change(path: &Path, whole: &[u8], table: &str, key: &str, row: i64, column: &
             if let (Some(expected), false) = (expected(table, row), is_key) {
                 assert_eq!(record, Some(expected), "{what}: {fault}");
             }
-            assert!(
-                record.is_some() || matches!(table, "head" | "bodies"),
-                "{what}: {fault}"
-            );
+            assert!(record.is_some() || table == "settled", "{what}: {fault}");
         }
         std::fs::write(path, whole).unwrap();
     }
@@ -171,40 +167,51 @@ fn change(path: &Path, whole: &[u8], table: &str, key: &str, row: i64, column: &
 #[test]
 fn a_removed_record_is_missing_wherever_it_was() {
     for seq in 1..=10 {
-        let fault = tampered(&format!("DELETE FROM records WHERE seq = {seq}"));
+        let fault = tampered(&format!("DELETE FROM log WHERE id = {seq} * 8192"));
         assert_eq!(fault, Fault::Missing { record: seq });
+        let whole = tampered(&format!("DELETE FROM log WHERE id / 8192 = {seq}"));
+        assert_eq!(whole, Fault::Missing { record: seq });
     }
 }
 
 #[test]
 fn a_removed_record_is_found_when_the_rest_is_renumbered() {
     let fault = tampered(
-        "DELETE FROM records WHERE seq = 4; UPDATE records SET seq = seq - 1 WHERE seq > 4;
-         UPDATE head SET count = 9",
+        "DELETE FROM log WHERE id / 8192 = 4; UPDATE log SET id = id - 8192 WHERE id > 5 * 8192 - 1;
+         UPDATE settled SET count = 9",
     );
     assert_eq!(fault, Fault::Moved { record: 4, says: 5 });
 }
 
+/// The record of this number under another one.
+fn copied(to: u64, from: u64) -> String {
+    format!(
+        "INSERT INTO log SELECT {to} * 8192, call_id, leaf, bytes FROM log WHERE id = {from} * 8192;"
+    )
+}
+
 #[test]
 fn an_inserted_record_is_found_wherever_it_is() {
-    let copy = "INSERT INTO records SELECT 11, call_id, leaf, record FROM records WHERE seq = 10";
     assert_eq!(
-        tampered(copy),
+        tampered(&copied(11, 10)),
         Fault::Moved {
             record: 11,
             says: 10
         }
     );
-    let first = "INSERT INTO records SELECT 0, call_id, leaf, record FROM records WHERE seq = 1";
-    assert_eq!(tampered(first), Fault::Added { record: 0 });
-    let middle = "UPDATE records SET seq = -seq - 1 WHERE seq > 4; UPDATE records SET seq = -seq WHERE seq < 0;
-        INSERT INTO records SELECT 5, call_id, leaf, record FROM records WHERE seq = 4;
-        UPDATE head SET count = 11";
-    assert_eq!(tampered(middle), Fault::Moved { record: 5, says: 4 });
+    assert_eq!(tampered(&copied(0, 1)), Fault::Added { record: 0 });
+    let middle = format!(
+        "UPDATE log SET id = -id - 8192 WHERE id >= 5 * 8192; UPDATE log SET id = -id WHERE id < 0;
+        {}",
+        copied(5, 4)
+    );
+    assert_eq!(tampered(&middle), Fault::Moved { record: 5, says: 4 });
 }
 
+/// What lies behind the settled records is read as a writer that died would have left it: it must
+/// be whole, and it is not signed.
 #[test]
-fn a_record_of_a_longer_ledger_that_the_head_does_not_count_is_added() {
+fn records_behind_the_settled_ones_are_judged_like_all_others() {
     let scene = scene();
     let longer = {
         let copy = scene.path.with_file_name("copy.db");
@@ -215,24 +222,53 @@ fn a_record_of_a_longer_ledger_that_the_head_does_not_count_is_added() {
             std::fs::copy(key("ledger"), key("copy")).unwrap();
         }
         let ledger = audit::Ledger::open(&copy).unwrap();
+        common::call(&ledger, b"later");
         ledger.close().unwrap();
         copy
     };
-    let sql = format!(
-        "ATTACH '{}' AS longer; INSERT INTO records SELECT * FROM longer.records WHERE seq > 10",
+    // Two that were open, a start, a call, a stop.
+    let taken = format!(
+        "ATTACH '{}' AS longer; INSERT INTO log SELECT * FROM longer.log WHERE id >= 11 * 8192",
         longer.display()
     );
-    raw(&scene.path).execute_batch(&sql).unwrap();
+    raw(&scene.path).execute_batch(&taken).unwrap();
+    let verified = verify(&scene.path).unwrap();
+    assert_eq!(verified.records, audit::verify(&longer).unwrap().records);
+    assert_eq!((verified.checkpoint, verified.marked), (Some(10), Some(10)));
+    let strikes = [
+        ("DELETE FROM log WHERE id / 8192 = 13", 13),
+        (
+            "UPDATE log SET leaf = zeroblob(32) WHERE id = 12 * 8192",
+            12,
+        ),
+        (
+            "UPDATE log SET call_id = zeroblob(16) WHERE id = 14 * 8192",
+            14,
+        ),
+        ("INSERT INTO nodes VALUES (1, 0, zeroblob(32))", 16),
+    ];
+    for (sql, record) in strikes {
+        let whole = std::fs::read(&scene.path).unwrap();
+        raw(&scene.path).execute_batch(sql).unwrap();
+        let fault = verify(&scene.path).expect_err(sql);
+        assert_eq!(fault.record(), Some(record), "{sql}: {fault}");
+        std::fs::write(&scene.path, whole).unwrap();
+    }
+    // Decided again where the table of calls does not reach.
+    let again =
+        "UPDATE calls SET call_id = (SELECT call_id FROM log WHERE id = 14 * 8192) WHERE seq = 2";
+    raw(&scene.path).execute_batch(again).unwrap();
     let fault = verify(&scene.path).unwrap_err();
-    assert!(matches!(fault, Fault::Added { record: 11 }), "{fault}");
+    assert!(matches!(fault, Fault::SecondDecision { .. }), "{fault}");
 }
 
 #[test]
 fn swapped_records_are_found_at_the_first() {
     for (left, right) in [(1, 2), (2, 5), (9, 10), (3, 10)] {
         let whole = format!(
-            "UPDATE records SET seq = -1 WHERE seq = {left}; UPDATE records SET seq = {left} WHERE seq = {right};
-             UPDATE records SET seq = {right} WHERE seq = -1"
+            "UPDATE log SET id = -1 WHERE id = {left} * 8192;
+             UPDATE log SET id = {left} * 8192 WHERE id = {right} * 8192;
+             UPDATE log SET id = {right} * 8192 WHERE id = -1"
         );
         assert_eq!(
             tampered(&whole),
@@ -245,10 +281,28 @@ fn swapped_records_are_found_at_the_first() {
 }
 
 #[test]
+fn a_table_of_calls_that_says_something_else_is_found() {
+    for (sql, record) in [
+        ("DELETE FROM calls WHERE seq = 5", 5),
+        ("DELETE FROM calls", 2),
+        ("UPDATE calls SET seq = 7 WHERE seq = 6", 6),
+        ("UPDATE calls SET call_id = zeroblob(16) WHERE seq = 3", 3),
+        ("INSERT INTO calls VALUES (zeroblob(16), 1)", 1),
+        ("INSERT INTO calls VALUES (zeroblob(16), 99)", 99),
+    ] {
+        let fault = tampered(sql);
+        assert!(
+            matches!(fault, Fault::Call { record: found } if found == record),
+            "{sql}: {fault}"
+        );
+    }
+}
+
+#[test]
 fn bodies_that_are_removed_added_or_swapped_are_found() {
     // The output of record 3, the arguments of record 9.
     for record in [3, 9] {
-        let gone = tampered(&format!("DELETE FROM bodies WHERE id = {record} * 8192"));
+        let gone = tampered(&format!("DELETE FROM log WHERE id = {record} * 8192 + 1"));
         assert!(
             matches!(gone, Fault::BodyMissing { record: found, .. } if found == record),
             "{gone}"
@@ -256,19 +310,19 @@ fn bodies_that_are_removed_added_or_swapped_are_found() {
     }
     for (record, place) in [(2, 5), (4, 7), (10, 0), (99, 1)] {
         let sql =
-            format!("INSERT INTO bodies(id, bytes) VALUES ({record} * 8192 + {place}, x'00')");
+            format!("INSERT INTO log(id, bytes) VALUES ({record} * 8192 + {place} + 1, x'00')");
         assert_eq!(tampered(&sql), Fault::BodyUnnamed { record, place });
     }
     let swapped = tampered(
-        "CREATE TEMP TABLE kept AS SELECT id, bytes FROM bodies;
-         UPDATE bodies SET bytes = (SELECT bytes FROM kept WHERE kept.id = 6 * 8192 * 2 + 5 - bodies.id)
-         WHERE id IN (6 * 8192 + 2, 6 * 8192 + 3)",
+        "CREATE TEMP TABLE kept AS SELECT id, bytes FROM log;
+         UPDATE log SET bytes = (SELECT bytes FROM kept WHERE kept.id = 6 * 8192 * 2 + 7 - log.id)
+         WHERE id IN (6 * 8192 + 3, 6 * 8192 + 4)",
     );
     assert!(
         matches!(swapped, Fault::BodyAltered { record: 6, .. }),
         "{swapped}"
     );
-    let emptied = tampered("UPDATE bodies SET bytes = x''");
+    let emptied = tampered("UPDATE log SET bytes = x'' WHERE leaf IS NULL");
     assert!(
         matches!(emptied, Fault::BodyAltered { record: 2, .. }),
         "{emptied}"
@@ -323,6 +377,35 @@ fn a_ledger_written_anew_and_signed_by_another_key_is_found() {
     assert!(matches!(opened, Err(audit::OpenError::End { .. })));
 }
 
+/// Whoever breaks the key must not get a verdict without signatures for it.
+#[test]
+fn a_broken_public_key_is_said_and_nothing_is_verified_without_it() {
+    let scene = scene();
+    let key = scene.path.with_file_name("keys").join("ledger.pub");
+    let whole = std::fs::read(&key).unwrap();
+    let cut = whole.get(..whole.len() - 9).unwrap().to_vec();
+    for broken in [
+        b"".to_vec(),
+        b"no key\n".to_vec(),
+        vec![0xff; 40],
+        cut,
+        b"x".repeat(5000),
+    ] {
+        std::fs::write(&key, &broken).unwrap();
+        let fault = verify(&scene.path).unwrap_err();
+        assert!(matches!(fault, Fault::Unreadable(_)), "{fault}");
+        assert!(fault.to_string().contains("ledger.pub"), "{fault}");
+    }
+    std::fs::remove_file(&key).unwrap();
+    std::fs::create_dir(&key).unwrap();
+    assert!(matches!(verify(&scene.path), Err(Fault::Unreadable(_))));
+    std::fs::remove_dir(&key).unwrap();
+    // Where there is none at all, what is said is that nothing was checked by it.
+    assert_eq!(verify(&scene.path).unwrap().signed_by, None);
+    std::fs::write(&key, whole).unwrap();
+    assert!(verify(&scene.path).unwrap().signed_by.is_some());
+}
+
 #[test]
 fn the_list_of_open_calls_must_agree() {
     assert_eq!(
@@ -338,41 +421,42 @@ fn the_list_of_open_calls_must_agree() {
 }
 
 #[test]
-fn a_head_that_is_gone_or_doubled_is_found() {
-    assert_eq!(tampered("DELETE FROM head"), Fault::Head);
-    assert_eq!(
-        tampered("INSERT INTO head VALUES (2, 10, zeroblob(64))"),
-        Fault::Head
-    );
-    assert_eq!(
-        tampered("INSERT INTO head VALUES (0, 10, zeroblob(64))"),
-        Fault::Head
-    );
+fn a_settled_state_that_is_gone_or_doubled_is_found() {
+    for sql in [
+        "DELETE FROM settled",
+        "INSERT INTO settled VALUES (2, 10, zeroblob(64))",
+        "INSERT INTO settled VALUES (0, 10, zeroblob(64))",
+    ] {
+        assert_eq!(tampered(sql), Fault::Settled, "{sql}");
+    }
 }
 
 #[test]
 fn foreign_tables_triggers_and_views_are_found() {
     for sql in [
         "CREATE TABLE more(x)",
-        "CREATE TRIGGER t AFTER INSERT ON records BEGIN DELETE FROM bodies; END",
-        "CREATE VIEW v AS SELECT * FROM records",
-        "DROP INDEX records_by_call",
-        "ALTER TABLE bodies RENAME TO corpses",
+        "CREATE TRIGGER t AFTER INSERT ON log BEGIN DELETE FROM calls; END",
+        "CREATE VIEW v AS SELECT * FROM log",
+        "CREATE INDEX bodies ON log(id) WHERE leaf IS NULL",
+        "ALTER TABLE calls RENAME TO names",
         "PRAGMA application_id = 1",
         "PRAGMA user_version = 0",
     ] {
         let fault = tampered(sql);
         assert!(matches!(fault, Fault::Foreign(_)), "{sql}: {fault}");
     }
-    assert_eq!(tampered("PRAGMA user_version = 4"), Fault::Later(4));
+    assert_eq!(tampered("PRAGMA user_version = 5"), Fault::Later(5));
     assert_eq!(tampered("PRAGMA user_version = 1"), Fault::Earlier);
+    assert_eq!(tampered("PRAGMA user_version = 3"), Fault::Earlier);
 }
 
 /// Removes the last record and corrects everything that lies in the database: nine records have
 /// the edge of eight and one.
-const SHORTEN: &str = "DELETE FROM records WHERE seq = 10; DELETE FROM checkpoints WHERE size = 10;
-    UPDATE head SET count = 9,
-        edge = CAST(substr(edge, 1, 32) || (SELECT leaf FROM records WHERE seq = 9) AS BLOB)";
+const SHORTEN: &str =
+    "DELETE FROM log WHERE id / 8192 = 10; DELETE FROM checkpoints WHERE size = 10;
+    DELETE FROM calls WHERE seq = 10;
+    UPDATE settled SET count = 9,
+        edge = CAST(substr(edge, 1, 32) || (SELECT leaf FROM log WHERE id = 9 * 8192) AS BLOB)";
 
 #[test]
 fn a_shortened_ledger_is_behind_its_mark_and_is_not_opened() {
@@ -443,17 +527,18 @@ fn a_tampered_mark_is_found() {
 }
 
 #[test]
-fn opening_looks_at_the_end_of_the_chain() {
+fn opening_looks_at_the_end_of_the_log() {
+    let copied = copied(11, 10);
     for sql in [
-        "DELETE FROM records WHERE seq = 10",
-        "UPDATE records SET record = CAST(record || x'20' AS BLOB) WHERE seq = 10",
-        "UPDATE records SET leaf = zeroblob(32) WHERE seq = 10",
-        "UPDATE records SET leaf = zeroblob(32) WHERE seq = 9",
+        "DELETE FROM log WHERE id = 10 * 8192",
+        "UPDATE log SET bytes = CAST(bytes || x'20' AS BLOB) WHERE id = 10 * 8192",
+        "UPDATE log SET leaf = zeroblob(32) WHERE id = 10 * 8192",
+        "UPDATE log SET leaf = zeroblob(32) WHERE id = 9 * 8192",
         "UPDATE checkpoints SET note = replace(note, '10', '11')",
-        "UPDATE head SET count = 11",
-        "UPDATE head SET edge = zeroblob(64)",
-        "DELETE FROM head",
-        "INSERT INTO records SELECT 11, call_id, leaf, record FROM records WHERE seq = 10",
+        "UPDATE settled SET count = 11",
+        "UPDATE settled SET edge = zeroblob(64)",
+        "DELETE FROM settled",
+        &copied,
     ] {
         let scene = scene();
         raw(&scene.path).execute_batch(sql).unwrap();

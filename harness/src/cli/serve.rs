@@ -52,7 +52,7 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, Failure> {
             bound.address()?
         )?;
         // For who publishes it; `lazaret audit key` prints it again.
-        let key = audit::Trust::beside(harness.ledger_path()).key;
+        let key = audit::Trust::beside(harness.ledger_path())?.key;
         if let Some(key) = key {
             // Who only waited for the address may have gone.
             drop(writeln!(std::io::stdout(), "ledger signed by {key}"));

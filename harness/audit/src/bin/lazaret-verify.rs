@@ -112,7 +112,7 @@ fn parse(arguments: impl Iterator<Item = OsString>) -> Request {
 fn trust(typed: &Typed, file: &Path) -> Result<Trust, Fault> {
     let key = match &typed.key {
         Some(key) => Some(public_key(key)?),
-        None => Trust::beside(file).key,
+        None => Trust::beside(file)?.key,
     };
     let witnesses = typed.witnesses.iter().map(|key| public_key(key));
     let anchors = typed.anchors.iter().map(|path| {

@@ -1,8 +1,10 @@
-//! The bodies, walked beside the records: each lies under its record's number
-//! and its place in it, so that the next body is always the next one named.
-//! None is read twice, and one that no record names is found.
+//! The bodies, which lie behind their records: each is the next one that its
+//! record names, or an erasure says that it is gone. One that no record names
+//! is found.
 
-use rusqlite::{Connection, Rows};
+use std::collections::VecDeque;
+
+use rusqlite::Connection;
 
 use crate::encoding;
 use crate::erase::Erasures;
@@ -10,81 +12,74 @@ use crate::fault::Fault;
 use crate::store::{SLOTS, body_id, from_sql};
 use crate::wire::Named;
 
-pub(super) const BODIES: &str = "SELECT id, bytes FROM bodies ORDER BY id";
+const ERASURES: &str =
+    "SELECT bytes FROM log WHERE id IN (SELECT seq * 8192 FROM erasures) ORDER BY id";
 
-/// The rows of bodies, and the one that is looked at.
-pub(super) struct Bodies<'c> {
-    rows: Rows<'c>,
-    next: Option<Stored>,
+const _: () = assert!(SLOTS == 8192, "as `ERASURES` says");
+
+/// A body as it lies in its row.
+pub(super) struct Body {
+    pub(super) id: i64,
+    pub(super) digest: [u8; 32],
+    pub(super) bytes: u64,
+}
+
+/// The bodies of the record that is looked at.
+#[derive(Default)]
+pub(super) struct Bodies {
+    record: u64,
+    due: VecDeque<Named>,
+    /// The first one behind a record that is not there.
+    stray: Option<i64>,
     pub(super) checked: u64,
     pub(super) erased: u64,
 }
 
-/// A body as it lies in its row.
-struct Stored {
-    id: i64,
-    digest: [u8; 32],
-    bytes: u64,
-}
-
-impl<'c> Bodies<'c> {
-    pub(super) fn new(rows: Rows<'c>) -> Self {
-        Self {
-            rows,
-            next: None,
-            checked: 0,
-            erased: 0,
-        }
+impl Bodies {
+    /// What the next record names. An empty body is not stored.
+    pub(super) fn expect(&mut self, record: u64, named: Vec<Named>) {
+        self.record = record;
+        self.due = named.into();
+        self.due.retain(|named| named.body.bytes > 0);
     }
 
-    /// Looks at the next body, unless it is looked at already.
-    fn peek(&mut self) -> rusqlite::Result<()> {
-        if self.next.is_some() {
+    /// The next body.
+    pub(super) fn check(&mut self, body: &Body, erasures: &Erasures) -> Result<(), Fault> {
+        if from_sql(body.id) / SLOTS > self.record {
+            // That its record is missing is said first, if one comes behind it.
+            self.stray.get_or_insert(body.id);
             return Ok(());
         }
-        let Some(row) = self.rows.next()? else {
-            return Ok(());
-        };
-        let bytes = row.get_ref(1)?.as_blob()?;
-        self.next = Some(Stored {
-            id: row.get(0)?,
-            digest: encoding::digest(bytes),
-            bytes: bytes.len() as u64,
-        });
-        Ok(())
-    }
-
-    /// The bodies of one record, in order.
-    pub(super) fn check(
-        &mut self,
-        record: u64,
-        named: &[Named],
-        erasures: &Erasures,
-    ) -> Result<(), Fault> {
-        for named in named.iter().filter(|named| named.body.bytes > 0) {
-            self.peek().map_err(|error| Fault::at(record, error))?;
-            let id = body_id(record, named.slot);
-            match self.next.take() {
-                Some(next) if next.id == id => self.judge(record, named, &next, erasures)?,
-                Some(next) if next.id < id => return Err(unnamed(&next)),
-                other => {
-                    self.next = other;
-                    self.absent(record, named, erasures)?;
-                }
+        while let Some(named) = self.due.pop_front() {
+            let id = body_id(self.record, named.slot);
+            if id == body.id {
+                return self.judge(named, body, erasures);
             }
+            if id > body.id {
+                break;
+            }
+            self.absent(named, erasures)?;
+        }
+        Err(unnamed(body.id))
+    }
+
+    /// After the last body of a record: what is still due must be erased.
+    pub(super) fn over(&mut self, erasures: &Erasures) -> Result<(), Fault> {
+        while let Some(named) = self.due.pop_front() {
+            self.absent(named, erasures)?;
         }
         Ok(())
     }
 
-    fn judge(
-        &mut self,
-        record: u64,
-        named: &Named,
-        next: &Stored,
-        erasures: &Erasures,
-    ) -> Result<(), Fault> {
-        let (name, digest) = (named.name.clone(), named.body.digest);
-        if next.digest != digest.0 || next.bytes != named.body.bytes {
+    /// After the last record.
+    pub(super) fn end(&self) -> Result<(), Fault> {
+        self.stray.map_or(Ok(()), |id| Err(unnamed(id)))
+    }
+
+    fn judge(&mut self, named: Named, body: &Body, erasures: &Erasures) -> Result<(), Fault> {
+        let record = self.record;
+        let name = named.name;
+        if body.digest != named.body.digest.0 || body.bytes != named.body.bytes {
             return Err(Fault::BodyAltered { record, name });
         }
         if erasures.has_body(record, &name) {
@@ -94,35 +89,29 @@ impl<'c> Bodies<'c> {
         Ok(())
     }
 
-    fn absent(&mut self, record: u64, named: &Named, erasures: &Erasures) -> Result<(), Fault> {
+    fn absent(&mut self, named: Named, erasures: &Erasures) -> Result<(), Fault> {
+        let record = self.record;
         if erasures.has_body(record, &named.name) {
             self.erased += 1;
             return Ok(());
         }
-        let name = named.name.clone();
+        let name = named.name;
         Err(Fault::BodyMissing { record, name })
-    }
-
-    pub(super) fn end(&mut self) -> Result<(), Fault> {
-        self.peek()?;
-        self.next.as_ref().map_or(Ok(()), |next| Err(unnamed(next)))
     }
 }
 
-fn unnamed(stored: &Stored) -> Fault {
-    let id = from_sql(stored.id);
+fn unnamed(id: i64) -> Fault {
+    let id = from_sql(id);
     Fault::BodyUnnamed {
         record: id / SLOTS,
-        place: id % SLOTS,
+        place: (id % SLOTS).saturating_sub(1),
     }
 }
 
 /// Every erasure of the ledger, which the records before it need.
 pub(super) fn erasures(conn: &Connection) -> Result<Erasures, Fault> {
     let mut erasures = Erasures::default();
-    let mut statement = conn.prepare(
-        "SELECT record FROM records WHERE seq IN (SELECT seq FROM erasures) ORDER BY seq",
-    )?;
+    let mut statement = conn.prepare(ERASURES)?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let bytes = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;

@@ -13,10 +13,13 @@
 
 mod bodies;
 mod bundle;
+mod calls;
 mod export;
 mod told;
 mod walk;
 
+use std::fs::File;
+use std::io::{ErrorKind, Read as _};
 use std::path::Path;
 
 use rusqlite::Connection;
@@ -37,8 +40,8 @@ pub use told::{Holds, judge};
 /// Pages kept in memory, in SQLite's way of saying KiB.
 const CACHE_KIB: i64 = -65_536;
 
-/// A public key file is one line.
-const MAX_KEY_BYTES: usize = 1024;
+/// A public key file is one line; what is cut is no key.
+const MAX_KEY_BYTES: u64 = 1024;
 
 /// What a verification goes by.
 #[derive(Debug, Clone, Default)]
@@ -52,17 +55,32 @@ pub struct Trust {
 }
 
 impl Trust {
-    /// The public key that lies beside a ledger. It finds accidents; whoever can write the ledger
-    /// can write it as well.
-    #[must_use]
-    pub fn beside(ledger: &Path) -> Self {
+    /// The public key that lies beside a ledger; none where there is none. It finds accidents;
+    /// whoever can write the ledger can write it as well.
+    ///
+    /// # Errors
+    /// [`Fault::Unreadable`] when something is there and is no key, or cannot be read: nothing is
+    /// then verified as if it had never been signed.
+    pub fn beside(ledger: &Path) -> Result<Self, Fault> {
         let path = KeyPaths::of(ledger).public;
-        let text = std::fs::read_to_string(path).ok();
-        let text = text.filter(|text| text.len() <= MAX_KEY_BYTES);
-        Self {
-            key: text.and_then(|text| PublicKey::parse(&text).ok()),
+        let wrong = |detail: &dyn std::fmt::Display| {
+            let path = path.display();
+            Fault::Unreadable(format!(
+                "`{path}` is no public key: {detail}; put it back or give the key"
+            ))
+        };
+        let mut text = String::new();
+        let read =
+            File::open(&path).and_then(|file| file.take(MAX_KEY_BYTES).read_to_string(&mut text));
+        let key = match read {
+            Ok(_) => Some(PublicKey::parse(&text).map_err(|error| wrong(&error))?),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => return Err(wrong(&error)),
+        };
+        Ok(Self {
+            key,
             ..Self::default()
-        }
+        })
     }
 }
 
@@ -105,7 +123,7 @@ pub struct OpenCall {
 /// # Errors
 /// The first [`Fault`]; [`Fault::Unreadable`] when there was nothing to judge.
 pub fn verify(path: &Path) -> Result<Verified, Fault> {
-    verify_with(path, &Trust::beside(path))
+    verify_with(path, &Trust::beside(path)?)
 }
 
 /// The same, by a key, witnesses and anchors of the caller's.

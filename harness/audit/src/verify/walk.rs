@@ -11,7 +11,8 @@ use std::thread;
 
 use rusqlite::{Connection, OptionalExtension as _, Row, Rows};
 
-use super::bodies::{BODIES, Bodies, erasures};
+use super::bodies::{Bodies, Body, erasures};
+use super::calls::Calls;
 use super::{OpenCall, Trust, Verified};
 use crate::checkpoint::Checkpoint;
 use crate::encoding::{self, DecodeError, Decoded};
@@ -19,22 +20,26 @@ use crate::entry::MAX_RECORD_BYTES;
 use crate::erase::Erasures;
 use crate::fault::Fault;
 use crate::mark::Mark;
-use crate::store::{self, OpenRow, StoreError, from_sql, to_sql};
+use crate::prepare::Call;
+use crate::skim::{Skimmed, skim};
+use crate::store::{OpenRow, SLOTS, StoreError, from_sql, record_id, to_sql};
+use crate::tail;
 use crate::tree::{Frontier, Hash, Node};
-use crate::wire::{Data, Decision, Erasure, Id, Outcome, Verdict};
+use crate::wire::{Data, Erasure, Named, Verdict};
 
-const RECORDS: &str = "SELECT seq, call_id, leaf, record FROM records ORDER BY seq";
-const ONE_RECORD: &str = "SELECT record FROM records WHERE seq = ?1";
-const CALLS: &str =
-    "SELECT call_id, seq FROM records WHERE call_id IS NOT NULL ORDER BY call_id, seq";
+const ROWS: &str = "SELECT id, call_id, leaf, bytes FROM log ORDER BY id";
+const ONE_RECORD: &str = "SELECT bytes FROM log WHERE id = ?1";
 const CHECKPOINTS: &str = "SELECT size, note FROM checkpoints ORDER BY size";
 const NODE: &str = "SELECT hash FROM nodes WHERE level = ?1 AND n = ?2";
 const NODE_COUNT: &str = "SELECT count(*) FROM nodes";
 const ERASURES: &str = "SELECT count(*) FROM erasures";
 const IS_ERASURE: &str = "SELECT 1 FROM erasures WHERE seq = ?1";
 
-/// Records that go to a thread at once: enough that handing over costs nothing.
-const CHUNK: usize = 256;
+/// Rows that go to a thread at once: enough that handing over costs nothing.
+const CHUNK: usize = 512;
+
+/// Bytes of them, unless one is longer; what bounds memory.
+const CHUNK_BYTES: usize = 4 * 1024 * 1024;
 
 /// Chunks that wait for each thread; what bounds memory.
 const WAITING: usize = 2;
@@ -44,16 +49,41 @@ const MAX_THREADS: usize = 8;
 
 /// A row as it was read.
 struct Raw {
-    seq: i64,
+    id: i64,
     call_id: Option<Vec<u8>>,
-    leaf: Vec<u8>,
-    record: Vec<u8>,
+    leaf: Option<Vec<u8>>,
+    bytes: Vec<u8>,
 }
 
 /// A row as it was judged by itself.
-struct Judged {
-    raw: Raw,
-    decoded: Result<Decoded, DecodeError>,
+#[expect(
+    clippy::large_enum_variant,
+    reason = "half of the rows or more are records, and each is moved once"
+)]
+enum Judged {
+    Record(RecordRow),
+    Body(Body),
+    /// A body with the marks of a record, or a record without.
+    Misfiled(i64),
+}
+
+/// A record: what its row says, and what it says itself.
+struct RecordRow {
+    id: i64,
+    call_id: Option<Vec<u8>>,
+    leaf: Vec<u8>,
+    own: Result<Own, DecodeError>,
+}
+
+/// What the walk needs of a record.
+struct Own {
+    seq: u64,
+    instance: [u8; 16],
+    leaf: Hash,
+    call: Call,
+    erasure: Option<Erasure>,
+    erased: Vec<&'static str>,
+    bodies: Vec<Named>,
 }
 
 /// The way to a thread that decodes, and back.
@@ -66,14 +96,21 @@ pub(super) fn walk(
     mark: Option<Mark>,
 ) -> Result<Verified, Fault> {
     let erasures = erasures(conn)?;
-    let mut bodies = conn.prepare(BODIES)?;
+    let settled = match tail::read_settled(conn) {
+        Ok(settled) => settled,
+        Err(StoreError::Sqlite(error)) => return Err(error.into()),
+        Err(_) => return Err(Fault::Settled),
+    };
     let mut checkpoints = conn.prepare(CHECKPOINTS)?;
     let mut walk = Walk {
         conn,
         trust,
         mark,
         erasures,
-        bodies: Bodies::new(bodies.query([])?),
+        bodies: Bodies::default(),
+        calls: Calls::new(settled.count()),
+        settled,
+        open_differ: None,
         checkpoints: Checkpoints::new(checkpoints.query([])?, trust),
         frontier: Frontier::default(),
         open: BTreeMap::new(),
@@ -89,7 +126,6 @@ pub(super) fn walk(
 #[derive(Default)]
 struct Counts {
     nodes: u64,
-    decisions: u64,
     erasures: u64,
     fields: u64,
 }
@@ -100,7 +136,12 @@ struct Walk<'c> {
     trust: &'c Trust,
     mark: Option<Mark>,
     erasures: Erasures,
-    bodies: Bodies<'c>,
+    bodies: Bodies,
+    calls: Calls,
+    /// How far the tables are.
+    settled: Frontier,
+    /// How the table of open calls differs from the records.
+    open_differ: Option<Fault>,
     checkpoints: Checkpoints<'c>,
     frontier: Frontier,
     open: BTreeMap<u64, OpenRow>,
@@ -110,7 +151,7 @@ struct Walk<'c> {
 impl Walk<'_> {
     /// Reads ahead, has chunks judged by threads, and takes them back in order.
     fn records(&mut self) -> Result<(), Fault> {
-        let mut statement = self.conn.prepare(RECORDS)?;
+        let mut statement = self.conn.prepare(ROWS)?;
         let mut rows = statement.query([])?;
         thread::scope(|scope| {
             let cores = thread::available_parallelism().map_or(1, usize::from);
@@ -127,13 +168,13 @@ impl Walk<'_> {
     }
 
     fn feed(&mut self, rows: &mut Rows<'_>, judges: &[Judge]) -> Result<(), Fault> {
-        let (mut sent, mut taken, mut read) = (0_usize, 0_usize, 0_u64);
+        let (mut sent, mut taken, mut last) = (0_usize, 0_usize, 0_i64);
         let mut failed = Ok(());
         loop {
             while failed.is_ok() && sent - taken < judges.len() * WAITING {
-                let (chunk, ended) = read_chunk(rows, read);
+                let (chunk, ended) = read_chunk(rows, last);
                 failed = ended.map_or(Ok(()), Err);
-                read += chunk.len() as u64;
+                last = chunk.last().map_or(last, |raw| raw.id);
                 if chunk.is_empty() {
                     break;
                 }
@@ -149,33 +190,44 @@ impl Walk<'_> {
             let judged = judges.get(taken % judges.len());
             let judged = judged.and_then(|(_, from)| from.recv().ok());
             for judged in judged.unwrap_or_default() {
-                self.record(judged)?;
+                self.row(judged)?;
             }
             taken += 1;
         }
     }
 
-    fn record(&mut self, judged: Judged) -> Result<(), Fault> {
+    fn row(&mut self, judged: Judged) -> Result<(), Fault> {
+        match judged {
+            Judged::Record(row) => {
+                self.bodies.over(&self.erasures)?;
+                self.record(row)
+            }
+            Judged::Body(body) => self.bodies.check(&body, &self.erasures),
+            Judged::Misfiled(id) if id < 0 => Err(Fault::Added { record: 0 }),
+            Judged::Misfiled(id) => Err(Fault::Altered {
+                record: from_sql(id) / SLOTS,
+            }),
+        }
+    }
+
+    fn record(&mut self, row: RecordRow) -> Result<(), Fault> {
         let expected = self.frontier.count() + 1;
-        let Judged { raw, decoded } = judged;
-        if raw.seq > to_sql(expected) {
+        let found = from_sql(row.id) / SLOTS;
+        if found > expected {
             return Err(Fault::Missing { record: expected });
         }
-        if raw.seq < to_sql(expected) {
-            let record = from_sql(raw.seq);
-            return Err(Fault::Added { record });
+        if found < expected {
+            return Err(Fault::Added { record: found });
         }
-        let decoded = own(decoded, expected)?;
-        let leaf = decoded.leaf();
-        if raw.leaf != leaf {
+        let own = own(row.own, expected)?;
+        if row.leaf != own.leaf {
             return Err(Fault::Altered { record: expected });
         }
-        let filed: Option<&[u8]> = raw.call_id.as_deref();
-        if decoded.data.call_id().as_ref().map(<[u8; 16]>::as_slice) != filed {
+        if own.call.id().as_ref().map(<[u8; 16]>::as_slice) != row.call_id.as_deref() {
             return Err(Fault::Call { record: expected });
         }
-        self.append(leaf)?;
-        self.meaning(&decoded)?;
+        self.append(own.leaf)?;
+        self.meaning(own)?;
         self.stations()
     }
 
@@ -184,6 +236,9 @@ impl Walk<'_> {
         let mut nodes = Vec::new();
         self.frontier.append(leaf, |node| nodes.push(node));
         let record = self.frontier.count();
+        if record > self.settled.count() {
+            return Ok(());
+        }
         for Node { level, n, hash } in nodes {
             let mut statement = self.conn.prepare_cached(NODE)?;
             let stored: Option<Vec<u8>> = statement
@@ -197,47 +252,52 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn meaning(&mut self, decoded: &Decoded) -> Result<(), Fault> {
-        let record = decoded.place.seq;
-        match &decoded.data {
-            Data::Decision(decision) => self.decision(decoded, decision),
-            Data::Outcome(outcome) => self.outcome(record, outcome)?,
-            Data::Erasure(erasure) => self.erasure(record, erasure)?,
-            Data::Start(_) | Data::Stop(_) | Data::Note(_) => {}
+    fn meaning(&mut self, own: Own) -> Result<(), Fault> {
+        let record = own.seq;
+        if let Some(call_id) = own.call.id() {
+            self.calls.add(record, call_id);
         }
-        for name in decoded.data.erased() {
+        match own.call {
+            Call::None => {}
+            Call::Decided(call_id, verdict) => {
+                self.calls.decided(self.conn, record, call_id)?;
+                self.decision(record, call_id, verdict, own.instance);
+            }
+            Call::Ended {
+                call_id,
+                decision_seq,
+            } => self.outcome(record, call_id, decision_seq)?,
+        }
+        if let Some(erasure) = &own.erasure {
+            self.erasure(record, erasure)?;
+        }
+        for name in own.erased {
             if !self.erasures.has_field(record, name) {
                 let name = name.to_owned();
                 return Err(Fault::FieldMissing { record, name });
             }
             self.counts.fields += 1;
         }
-        self.bodies
-            .check(record, &decoded.data.bodies(), &self.erasures)
+        self.bodies.expect(record, own.bodies);
+        Ok(())
     }
 
-    fn decision(&mut self, decoded: &Decoded, decision: &Decision) {
-        self.counts.decisions += 1;
-        let record = decoded.place.seq;
-        match decision.verdict {
-            Verdict::Hold | Verdict::Deny => {}
-            Verdict::Allow => {
-                let row = OpenRow {
-                    seq: record,
-                    call_id: decision.call_id.0,
-                    instance: decoded.place.instance,
-                };
-                self.open.insert(record, row);
-            }
+    fn decision(&mut self, seq: u64, call_id: [u8; 16], verdict: Verdict, instance: [u8; 16]) {
+        if verdict.is_allow() {
+            let row = OpenRow {
+                seq,
+                call_id,
+                instance,
+            };
+            self.open.insert(seq, row);
         }
     }
 
-    fn outcome(&mut self, record: u64, outcome: &Outcome) -> Result<(), Fault> {
-        let decision = outcome.decision_seq;
+    fn outcome(&mut self, record: u64, call_id: [u8; 16], decision: u64) -> Result<(), Fault> {
         match self.open.remove(&decision) {
-            Some(open) if open.call_id == outcome.call_id.0 => Ok(()),
+            Some(open) if open.call_id == call_id => Ok(()),
             Some(_) => Err(Fault::NoDecision { record, decision }),
-            None if self.was_allowed(record, outcome)? => {
+            None if self.was_allowed(record, call_id, decision)? => {
                 Err(Fault::SecondOutcome { record, decision })
             }
             None => Err(Fault::NoDecision { record, decision }),
@@ -245,32 +305,23 @@ impl Walk<'_> {
     }
 
     /// Whether an earlier record allowed the call that this outcome ends.
-    fn was_allowed(&self, record: u64, outcome: &Outcome) -> Result<bool, Fault> {
-        if outcome.decision_seq >= record {
+    fn was_allowed(&self, record: u64, call: [u8; 16], decision: u64) -> Result<bool, Fault> {
+        if decision >= record {
             return Ok(false);
         }
-        Ok(match self.one(outcome.decision_seq)? {
-            Some(Data::Decision(decision)) => {
-                decision.call_id == outcome.call_id && decision.verdict == Verdict::Allow
-            }
-            Some(
-                Data::Start(_)
-                | Data::Stop(_)
-                | Data::Outcome(_)
-                | Data::Note(_)
-                | Data::Erasure(_),
-            )
-            | None => false,
+        Ok(match self.one(decision)? {
+            Some(Call::Decided(call_id, verdict)) => call_id == call && verdict.is_allow(),
+            Some(Call::None | Call::Ended { .. }) | None => false,
         })
     }
 
-    fn one(&self, seq: u64) -> Result<Option<Data>, Fault> {
+    fn one(&self, seq: u64) -> Result<Option<Call>, Fault> {
         let mut statement = self.conn.prepare_cached(ONE_RECORD)?;
         let bytes: Option<Vec<u8>> = statement
-            .query_row([to_sql(seq)], |row| row.get(0))
+            .query_row([record_id(seq)], |row| row.get(0))
             .optional()?;
         let decoded = bytes.and_then(|bytes| encoding::decode(&bytes).ok());
-        Ok(decoded.map(|decoded| decoded.data))
+        Ok(decoded.map(|decoded| Call::of(&decoded.data)))
     }
 
     /// An erasure speaks of records before it, and the table of erasures knows of it.
@@ -291,6 +342,9 @@ impl Walk<'_> {
     /// Where the walk is now: the mark, checkpoints and anchors of this size must have this root.
     fn stations(&mut self) -> Result<(), Fault> {
         let count = self.frontier.count();
+        if count == self.settled.count() {
+            self.settled_here()?;
+        }
         let marked = self.mark.filter(|mark| mark.count == count);
         let is_signed = self.checkpoints.is_at(count)?;
         // The root costs some hashes, so it is only made where it is compared.
@@ -315,22 +369,21 @@ impl Walk<'_> {
         anchors.any(|anchor| anchor.size() == count)
     }
 
+    /// Where the tables are to agree with the records.
+    fn settled_here(&mut self) -> Result<(), Fault> {
+        if self.frontier != self.settled {
+            return Err(Fault::Settled);
+        }
+        // A record that is missing behind it says more.
+        self.open_differ = self.open_calls().err();
+        Ok(())
+    }
+
     fn end(&mut self) -> Result<(), Fault> {
+        self.bodies.over(&self.erasures)?;
         let count = self.frontier.count();
-        let head = match store::read_head(self.conn) {
-            Ok(head) => head,
-            Err(StoreError::Sqlite(error)) => return Err(error.into()),
-            Err(_) => return Err(Fault::Head),
-        };
-        if head.count() > count {
+        if self.settled.count() > count {
             return Err(Fault::Missing { record: count + 1 });
-        }
-        if head.count() < count {
-            let record = head.count() + 1;
-            return Err(Fault::Added { record });
-        }
-        if head != self.frontier {
-            return Err(Fault::Head);
         }
         let anchors = self.trust.anchors.iter().map(Checkpoint::size);
         let once = anchors.chain(self.mark.map(|mark| mark.count)).max();
@@ -341,8 +394,13 @@ impl Walk<'_> {
         self.checkpoints.end(count, self.trust)?;
         self.counted(NODE_COUNT, self.counts.nodes, Fault::Tree { record: count })?;
         self.counted(ERASURES, self.counts.erasures, Fault::Erasures)?;
-        self.calls()?;
-        self.open_calls()?;
+        self.calls.end(self.conn, |seq| {
+            let call = self.one(seq)?;
+            Ok(matches!(call, Some(Call::Decided(..))))
+        })?;
+        if let Some(fault) = self.open_differ.take() {
+            return Err(fault);
+        }
         self.bodies.end()
     }
 
@@ -354,37 +412,9 @@ impl Walk<'_> {
         }
     }
 
-    /// Each call is decided once. Every outcome has its decision, so there are as many calls as
-    /// decisions, or one was decided again.
-    fn calls(&self) -> Result<(), Fault> {
-        let mut statement = self.conn.prepare(CALLS)?;
-        let mut rows = statement.query([])?;
-        let (mut last, mut calls) = (None, 0);
-        let mut again = None;
-        while let Some(row) = rows.next()? {
-            let call_id: [u8; 16] = row.get(0)?;
-            if last == Some(call_id) {
-                let seq = from_sql(row.get(1)?);
-                if again.is_none() && matches!(self.one(seq)?, Some(Data::Decision(_))) {
-                    again = Some((seq, call_id));
-                }
-            } else {
-                calls += 1;
-            }
-            last = Some(call_id);
-        }
-        match again {
-            Some((record, call_id)) if calls != self.counts.decisions => {
-                let call_id = Id(call_id);
-                Err(Fault::SecondDecision { record, call_id })
-            }
-            Some(_) | None => Ok(()),
-        }
-    }
-
     /// The stored list must be the derived one, row by row.
     fn open_calls(&self) -> Result<(), Fault> {
-        let mut statement = self.conn.prepare(store::OPEN_CALLS)?;
+        let mut statement = self.conn.prepare(tail::OPEN_CALLS)?;
         let mut stored = statement.query([])?;
         let mut derived = self.open.values();
         loop {
@@ -503,18 +533,25 @@ impl<'c> Checkpoints<'c> {
 }
 
 /// The next rows, and the fault that ended them. Rows before it are judged first.
-fn read_chunk(rows: &mut Rows<'_>, read: u64) -> (Vec<Raw>, Option<Fault>) {
-    let mut chunk = Vec::with_capacity(CHUNK);
-    while chunk.len() < CHUNK {
-        let at = read + chunk.len() as u64 + 1;
+fn read_chunk(rows: &mut Rows<'_>, last: i64) -> (Vec<Raw>, Option<Fault>) {
+    let mut chunk: Vec<Raw> = Vec::with_capacity(CHUNK);
+    let mut bytes = 0;
+    while chunk.len() < CHUNK && bytes < CHUNK_BYTES {
         let row = match rows.next() {
             Ok(Some(row)) => raw(row),
             Ok(None) => break,
             Err(error) => Err(error),
         };
         match row {
-            Ok(raw) => chunk.push(raw),
-            Err(error) => return (chunk, Some(Fault::at(at, error))),
+            Ok(raw) => {
+                bytes += raw.bytes.len();
+                chunk.push(raw);
+            }
+            Err(error) => {
+                let last = chunk.last().map_or(last, |raw| raw.id);
+                let record = last.unsigned_abs() / SLOTS + 1;
+                return (chunk, Some(Fault::at(record, error)));
+            }
         }
     }
     (chunk, None)
@@ -522,22 +559,79 @@ fn read_chunk(rows: &mut Rows<'_>, read: u64) -> (Vec<Raw>, Option<Fault>) {
 
 fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
     Ok(Raw {
-        seq: row.get(0)?,
+        id: row.get(0)?,
         call_id: row.get(1)?,
         leaf: row.get(2)?,
-        record: row.get(3)?,
+        bytes: row.get(3)?,
     })
 }
 
 fn judge_all(inbox: &Receiver<Vec<Raw>>, outbox: &SyncSender<Vec<Judged>>) {
     for chunk in inbox {
-        let judged = chunk.into_iter().map(|raw| Judged {
-            decoded: decode(&raw.record),
-            raw,
-        });
+        let judged = chunk.into_iter().map(judge);
         // Nobody takes it any more once a fault was found.
         if outbox.send(judged.collect()).is_err() {
             return;
+        }
+    }
+}
+
+/// A record lies at the first place of its number, and has a leaf; a body has neither leaf nor call.
+fn judge(raw: Raw) -> Judged {
+    let Raw {
+        id,
+        call_id,
+        leaf,
+        bytes,
+    } = raw;
+    match (from_sql(id) % SLOTS, leaf) {
+        (0, Some(leaf)) if id >= 0 => Judged::Record(RecordRow {
+            id,
+            call_id,
+            leaf,
+            own: match skim(&bytes) {
+                Some(skimmed) => Ok(Own::skimmed(skimmed)),
+                None => decode(&bytes).map(Own::of),
+            },
+        }),
+        (1.., None) if id >= 0 && call_id.is_none() => Judged::Body(Body {
+            id,
+            digest: encoding::digest(&bytes),
+            bytes: bytes.len() as u64,
+        }),
+        (_, _) => Judged::Misfiled(id),
+    }
+}
+
+impl Own {
+    fn skimmed(skimmed: Skimmed) -> Self {
+        Self {
+            seq: skimmed.place.seq,
+            instance: skimmed.place.instance,
+            leaf: skimmed.leaf,
+            call: skimmed.call,
+            erasure: None,
+            erased: Vec::new(),
+            bodies: skimmed.bodies,
+        }
+    }
+
+    fn of(decoded: Decoded) -> Self {
+        Self {
+            seq: decoded.place.seq,
+            instance: decoded.place.instance,
+            leaf: decoded.leaf(),
+            call: Call::of(&decoded.data),
+            erased: decoded.data.erased(),
+            bodies: decoded.data.bodies(),
+            erasure: match decoded.data {
+                Data::Erasure(erasure) => Some(erasure),
+                Data::Start(_)
+                | Data::Stop(_)
+                | Data::Decision(_)
+                | Data::Outcome(_)
+                | Data::Note(_) => None,
+            },
         }
     }
 }
@@ -550,13 +644,13 @@ fn decode(bytes: &[u8]) -> Result<Decoded, DecodeError> {
 }
 
 /// The record of this place, or what is wrong with it.
-fn own(decoded: Result<Decoded, DecodeError>, expected: u64) -> Result<Decoded, Fault> {
-    match decoded {
-        Ok(decoded) if decoded.place.seq != expected => Err(Fault::Moved {
+fn own(own: Result<Own, DecodeError>, expected: u64) -> Result<Own, Fault> {
+    match own {
+        Ok(own) if own.seq != expected => Err(Fault::Moved {
             record: expected,
-            says: decoded.place.seq,
+            says: own.seq,
         }),
-        Ok(decoded) => Ok(decoded),
+        Ok(own) => Ok(own),
         Err(error) => Err(Fault::NotCanonical {
             record: expected,
             detail: error.to_string(),

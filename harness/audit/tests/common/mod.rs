@@ -125,6 +125,11 @@ pub(crate) fn contents(path: &Path) -> Vec<String> {
 
 /// This test program again, running the ignored test `name` with a ledger's path.
 pub(crate) fn child(name: &str, path: &Path) -> Child {
+    child_with(name, path, &[])
+}
+
+/// The same, with more variables.
+pub(crate) fn child_with(name: &str, path: &Path, variables: &[(&str, &str)]) -> Child {
     Command::new(std::env::current_exe().unwrap())
         .args([
             name,
@@ -134,6 +139,7 @@ pub(crate) fn child(name: &str, path: &Path) -> Child {
             "--test-threads=1",
         ])
         .env("LEDGER_UNDER_TEST", path)
+        .envs(variables.iter().copied())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap()

@@ -60,7 +60,7 @@ pub(super) fn verify(args: &VerifyArgs) -> Result<ExitCode, Failure> {
 fn trust(args: &VerifyArgs, ledger: &Path) -> Result<Trust, Failure> {
     let key = match &args.key {
         Some(key) => Some(public_key(key)?),
-        None => Trust::beside(ledger).key,
+        None => Trust::beside(ledger)?.key,
     };
     let witnesses = args.witness.iter().map(|key| public_key(key));
     let anchors = args
