@@ -4,7 +4,9 @@
 //! Installs packages only on Debian and only as root; otherwise it stops with
 //! one line that says what to do. Never builds a runtime that already verifies.
 
+use std::path::Path;
 use std::process::Command;
+use std::thread;
 
 use crate::failure::Failure;
 use crate::shell;
@@ -59,9 +61,9 @@ fn are_there() -> bool {
         && python_has_venv()
 }
 
-/// All binaries of the workspace, and the first process of containers as a static program. Always the same selection, so that no command
-/// rebuilds a dependency because another one chose its features differently;
-/// without `xtask`, which is running.
+/// All binaries of the workspace, and the first process of containers as a static program. Always
+/// the same selection, so that no command rebuilds a dependency because another one chose its
+/// features differently; without `xtask`, which is running.
 pub(crate) fn binaries(workspace: &Workspace) -> Result<(), Failure> {
     shell::run(shell::cargo(workspace.root()).args([
         "build",
@@ -120,15 +122,29 @@ pub(crate) fn helper(workspace: &Workspace) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The runtimes, each built unless the one that is there verifies.
+/// The runtimes, each built unless the one that is there verifies; at once, because each of them
+/// keeps one processor busy.
 pub(crate) fn runtime(workspace: &Workspace) -> Result<(), Failure> {
     let lazaret = workspace.bin("lazaret");
-    for name in RUNTIMES {
-        if !shell::holds(Command::new(&lazaret).args(["runtime", "verify", name])) {
-            shell::run(Command::new(&lazaret).args(["runtime", "build", name]))?;
-        }
+    let built: Vec<_> = thread::scope(|scope| {
+        let lazaret = &lazaret;
+        let build = |name| scope.spawn(move || build_runtime(lazaret, name));
+        let running = RUNTIMES.map(build);
+        let joined = running.into_iter().map(|running| {
+            running
+                .join()
+                .unwrap_or_else(|why| std::panic::resume_unwind(why))
+        });
+        joined.collect()
+    });
+    built.into_iter().collect()
+}
+
+fn build_runtime(lazaret: &Path, name: &str) -> Result<(), Failure> {
+    if shell::holds(Command::new(lazaret).args(["runtime", "verify", name])) {
+        return Ok(());
     }
-    Ok(())
+    shell::run(Command::new(lazaret).args(["runtime", "build", name]))
 }
 
 fn python_has_venv() -> bool {

@@ -4,6 +4,7 @@
 //! A stage that could not be done is never silent: it is skipped with a reason,
 //! and under CI a skipped stage is a failed one.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::failure::Failure;
@@ -35,6 +36,9 @@ pub(crate) enum Finding {
     Skipped(String),
 }
 
+/// What a stage does, where several are done at once.
+pub(crate) type Work<'work> = Box<dyn FnOnce() -> Result<Finding, Failure> + Send + 'work>;
+
 /// The stages so far.
 pub(crate) struct Stages {
     strictness: Strictness,
@@ -59,7 +63,44 @@ impl Stages {
         println!("── {name}");
         let started = Instant::now();
         let finding = work();
-        let time = seconds(started.elapsed());
+        self.ended(name, finding, started.elapsed())
+    }
+
+    /// Stages that do not wait for one another. Each of them ends before the first that failed
+    /// counts.
+    pub(crate) fn run_at_once(&mut self, stages: Vec<(&str, Work<'_>)>) -> Result<(), Failure> {
+        let ended: Vec<_> = thread::scope(|scope| {
+            let timed = |work: Work<'_>| {
+                let started = Instant::now();
+                (work(), started.elapsed())
+            };
+            // All are started before the first is waited for.
+            let mut running = Vec::new();
+            for (name, work) in stages {
+                println!("── {name}");
+                running.push((name, scope.spawn(move || timed(work))));
+            }
+            let joined = running.into_iter().map(|(name, running)| {
+                let ended = running.join();
+                (
+                    name,
+                    ended.unwrap_or_else(|why| std::panic::resume_unwind(why)),
+                )
+            });
+            joined.collect()
+        });
+        ended
+            .into_iter()
+            .try_for_each(|(name, (finding, took))| self.ended(name, finding, took))
+    }
+
+    fn ended(
+        &mut self,
+        name: &str,
+        finding: Result<Finding, Failure>,
+        took: Duration,
+    ) -> Result<(), Failure> {
+        let time = seconds(took);
         match finding {
             Ok(Finding::Done) => println!("── {name}: passed in {time}"),
             Ok(Finding::Noted(what)) => {
@@ -107,6 +148,19 @@ mod tests {
 
     fn skip(strictness: Strictness) -> Result<(), Failure> {
         Stages::new(strictness).run("it", || Ok(Finding::Skipped("no tool".into())))
+    }
+
+    #[test]
+    fn stages_at_once_all_end_and_the_first_failure_counts() {
+        let done = std::sync::atomic::AtomicBool::new(false);
+        let fails: Work<'_> = Box::new(|| Err(Failure::Check("no".into())));
+        let ends: Work<'_> = Box::new(|| {
+            done.store(true, std::sync::atomic::Ordering::Relaxed);
+            Ok(Finding::Done)
+        });
+        let ended = Stages::new(Strictness::Strict).run_at_once(vec![("a", fails), ("b", ends)]);
+        assert!(matches!(ended, Err(Failure::Check(why)) if why == "no"));
+        assert!(done.into_inner());
     }
 
     #[test]

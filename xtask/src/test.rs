@@ -3,6 +3,8 @@
 //!
 //! It never times anything and never passes over a missing tool in silence.
 
+use std::process::Command;
+
 use crate::containers;
 use crate::deny;
 use crate::edges;
@@ -24,9 +26,16 @@ pub(crate) fn run(workspace: &Workspace, strictness: Strictness) -> Result<(), F
     stages.run("deny", || deny::check(workspace, strictness))?;
     stages.run("clippy", || done(clippy(workspace)))?;
     stages.run("build", || done(setup::binaries(workspace)))?;
-    stages.run("runtime", || done(setup::runtime(workspace)))?;
-    stages.run("containers", || containers::stage(workspace))?;
-    stages.run("tests", || done(tests(workspace, strictness)))?;
+    // The runtimes and the image leave a processor to the compiler.
+    stages.run_at_once(vec![
+        ("runtimes", Box::new(|| done(setup::runtime(workspace)))),
+        ("containers", Box::new(|| containers::stage(workspace))),
+        (
+            "building the tests",
+            Box::new(|| done(build_tests(workspace))),
+        ),
+    ])?;
+    stages.run("tests", || done(run_tests(workspace, strictness)))?;
     stages.run("doc tests", || {
         done(cargo(workspace, &["test", "--workspace", "--doc"]))
     })?;
@@ -42,7 +51,7 @@ fn components(workspace: &Workspace) -> Result<(), Failure> {
     if there("fmt") && there("clippy") {
         return Ok(());
     }
-    let mut rustup = std::process::Command::new("rustup");
+    let mut rustup = Command::new("rustup");
     shell::run(rustup.args(["component", "add", "rustfmt", "clippy"]))
 }
 
@@ -69,20 +78,29 @@ fn clippy(workspace: &Workspace) -> Result<(), Failure> {
     )
 }
 
-/// With nextest where it is there: the same tests, told better.
-fn tests(workspace: &Workspace, strictness: Strictness) -> Result<(), Failure> {
-    let mut tests = shell::cargo(workspace.root());
-    if shell::find("cargo-nextest").is_some() {
-        tests.args(["nextest", "run"]);
-    } else {
-        tests.args(["test", "--lib", "--bins", "--tests"]);
-    }
-    tests.args(["--workspace", "--no-fail-fast"]);
+fn build_tests(workspace: &Workspace) -> Result<(), Failure> {
+    shell::run(tests(workspace).arg("--no-run"))
+}
+
+fn run_tests(workspace: &Workspace, strictness: Strictness) -> Result<(), Failure> {
+    let mut tests = tests(workspace);
+    tests.arg("--no-fail-fast");
     if strictness == Strictness::Strict {
         // A test that lacks what it needs skips for a person and fails here.
         tests.env("CI", "true");
     }
     shell::run(&mut tests)
+}
+
+/// With nextest where it is there: the same tests, told better.
+fn tests(workspace: &Workspace) -> Command {
+    let mut tests = shell::cargo(workspace.root());
+    match shell::find("cargo-nextest") {
+        Some(_) => tests.args(["nextest", "run"]),
+        None => tests.args(["test", "--lib", "--bins", "--tests"]),
+    };
+    tests.arg("--workspace");
+    tests
 }
 
 fn cargo(workspace: &Workspace, arguments: &[&str]) -> Result<(), Failure> {
