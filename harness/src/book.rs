@@ -1,14 +1,21 @@
 //! What sessions and principals have done: the state that rules and budgets ask for.
 //!
 //! Counting and deciding are one step under one lock, so that two calls at once cannot both be the
-//! last one that a budget allows. Kept in memory: a restart begins anew, because the ledger has no
-//! turns and no labels, and counting again what today's policy makes of yesterday's calls would be
-//! another count. Whoever bounds a principal for longer than a daemon lives cannot do it here. What
-//! is idle for a day is forgotten; when there is no room, a new session has no state, and then
-//! every rule and budget that asks for it gets no answer, which never helps a call.
+//! last one that a budget allows. The daemon writes what was counted to a file of its state
+//! directory a moment after it changed, and reads it when it starts: the ledger has no turns and no
+//! labels, and counting again what today's policy makes of yesterday's calls would be another
+//! count. A daemon that is killed loses the last moment. What is idle for a day is forgotten; when
+//! there is no room, a new session has no state, and then every rule and budget that asks for it
+//! gets no answer, which never helps a call.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde::{Deserialize, Serialize};
 
 use policy::{
     CallId, Context, Decision, Inspection, MAX_HOSTS, Per, Policy, SessionState, ToolCall, Used,
@@ -17,6 +24,9 @@ use policy::{
 
 /// Sessions and principals that are kept, each some hundred bytes.
 const MAX_ENTRIES: usize = 65_536;
+
+/// What the file is; another form is another number.
+const FORM: u32 = 1;
 
 /// How long what is idle is kept.
 const KEPT_US: u64 = 24 * 3600 * 1_000_000;
@@ -29,16 +39,42 @@ pub(crate) struct Book(Mutex<Pages>);
 struct Pages {
     sessions: HashMap<SessionKey, SessionPage>,
     principals: HashMap<String, Page>,
+    /// Goes up with every change.
+    changes: u64,
+    /// The change that was written last.
+    written: u64,
+}
+
+/// The file.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    form: u32,
+    sessions: Vec<(SessionKey, SessionPage)>,
+    principals: Vec<(String, Page)>,
+}
+
+/// Why what was counted before cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum CountsError {
+    /// The file.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// Not as it was written.
+    #[error("{0}; move it away to count anew")]
+    Malformed(String),
 }
 
 /// A session belongs to its principal: nobody else's calls are in it.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct SessionKey {
     principal: String,
     session: String,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct SessionPage {
     state: SessionState,
     turn: Option<String>,
@@ -48,7 +84,8 @@ struct SessionPage {
 }
 
 /// What was used of budgets, by their ids.
-#[derive(Default)]
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Page {
     used: BTreeMap<String, Used>,
     seen_us: u64,
@@ -80,6 +117,7 @@ impl Book {
         inspection: Inspection,
     ) -> Decision {
         let mut pages = self.pages();
+        pages.changes += 1;
         pages.begin(inspection.call(), turn, now_us.unwrap_or(0));
         let context = pages.context(policy, inspection.call(), now_us);
         let decision = decide_inspected(policy, &context, call_id, inspection);
@@ -92,9 +130,71 @@ impl Book {
         self.pages().context(policy, call, now_us)
     }
 
+    /// Begins with what `file` says was counted; a file that is not there says nothing.
+    ///
+    /// # Errors
+    /// When there is a file that cannot be read: to count anew would give every budget again.
+    pub(crate) fn read(&self, file: &Path) -> Result<(), CountsError> {
+        let bytes = match fs::read(file) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            read => read?,
+        };
+        let malformed = |why: String| CountsError::Malformed(why);
+        let written: Written =
+            serde_json::from_slice(&bytes).map_err(|error| malformed(error.to_string()))?;
+        if written.form != FORM {
+            return Err(malformed(format!(
+                "its form is {}, not {FORM}",
+                written.form
+            )));
+        }
+        let mut pages = self.pages();
+        pages.sessions = written.sessions.into_iter().collect();
+        pages.principals = written.principals.into_iter().collect();
+        Ok(())
+    }
+
+    /// Writes to `file` what was counted, whole or not at all, when it has changed.
+    ///
+    /// # Errors
+    /// When it cannot be written; it is tried again with the next change.
+    pub(crate) fn write(&self, file: &Path) -> io::Result<()> {
+        let (written, change) = {
+            let pages = self.pages();
+            if pages.written == pages.changes {
+                return Ok(());
+            }
+            let sessions = pages.sessions.iter();
+            let principals = pages.principals.iter();
+            let written = Written {
+                form: FORM,
+                sessions: sessions
+                    .map(|(key, page)| (key.clone(), page.clone()))
+                    .collect(),
+                principals: principals
+                    .map(|(who, page)| (who.clone(), page.clone()))
+                    .collect(),
+            };
+            (written, pages.changes)
+        };
+        let unfinished = file.with_extension("new");
+        let mut to = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&unfinished)?;
+        to.write_all(&serde_json::to_vec(&written)?)?;
+        to.sync_data()?;
+        fs::rename(&unfinished, file)?;
+        self.pages().written = change;
+        Ok(())
+    }
+
     /// Enters what a call used.
     pub(crate) fn spend(&self, policy: &Policy, call: &ToolCall, spent: &Spent) {
         let mut pages = self.pages();
+        pages.changes += 1;
         for budget in policy.budgets() {
             if let Some(used) = pages.used_mut(budget.per(), budget.id(), call) {
                 used.cpu_ms = used.cpu_ms.saturating_add(spent.cpu_ms);
@@ -217,7 +317,7 @@ fn key(call: &ToolCall) -> Option<SessionKey> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
+#[expect(clippy::unwrap_used, clippy::string_slice, reason = "tests")]
 mod tests {
     use super::*;
     use policy::{Profiles, Verdict, shipped};
@@ -307,6 +407,43 @@ reason = "after a mark"
         assert_eq!(later, Verdict::Allow);
         let other = verdict(&book, &policy, 101, "1", call("bob", false));
         assert_eq!(other, Verdict::Allow);
+    }
+
+    #[test]
+    fn what_was_counted_is_read_back_and_nothing_else_is() {
+        let (book, policy) = (Book::default(), policy());
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("counts.json");
+        book.read(&file).unwrap();
+        let now = |book: &Book| verdict(book, &policy, 1, "1", call("ann", false));
+        assert_eq!(now(&book), Verdict::Allow);
+        let marked = verdict(&book, &policy, 100, "2", call("bob", true));
+        assert_eq!(marked, Verdict::Hold);
+        book.write(&file).unwrap();
+        assert_eq!(now(&book), Verdict::Allow, "after the writing");
+
+        let next = Book::default();
+        next.read(&file).unwrap();
+        assert_eq!(now(&next), Verdict::Allow, "the second of the turn");
+        assert_eq!(now(&next), Verdict::Deny, "the third");
+        let later = verdict(&next, &policy, 110, "3", call("bob", false));
+        assert_eq!(later, Verdict::Deny, "the label is there");
+        assert_eq!(
+            now(&Book::default()),
+            Verdict::Allow,
+            "control: counted anew"
+        );
+
+        let text = fs::read_to_string(&file).unwrap();
+        for broken in [
+            "",
+            "{}",
+            &text[..text.len() - 2],
+            &text.replace("\"form\":1", "\"form\":2"),
+        ] {
+            fs::write(&file, broken).unwrap();
+            assert!(Book::default().read(&file).is_err(), "{broken}");
+        }
     }
 
     #[test]

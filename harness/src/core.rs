@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::book::{Book, Spent, Whereabouts};
+use crate::book::{Book, CountsError, Spent, Whereabouts};
 use crate::config::{Config, OnBroken, UseContainers};
 use crate::egress::{Doors, EgressError};
 use crate::fault::{self, Point};
@@ -37,6 +37,12 @@ const SHELL_LANGUAGES: [&str; 3] = ["bash", "sh", "shell"];
 /// Why a call that needs a container is not run where there shall be none.
 const NO_CONTAINERS: &str =
     "containers are switched off in the configuration; set `containers` to `on`";
+
+/// What sessions and principals have used, below the state directory.
+const COUNTS: &str = "counts.json";
+
+/// How soon what was counted is written.
+const COUNTS_EVERY: Duration = Duration::from_secs(1);
 
 /// The tool that runs code.
 pub const EXECUTE_CODE: &str = policy::CODE_TOOL;
@@ -177,6 +183,14 @@ pub enum StartError {
         /// What the kernel said.
         source: std::io::Error,
     },
+    /// What was counted before.
+    #[error("`{path}`: {source}")]
+    Counts {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        source: CountsError,
+    },
     /// The configuration.
     #[error(transparent)]
     Config(#[from] crate::config::ConfigError),
@@ -303,6 +317,43 @@ impl Harness {
             }),
             (Err(_), UseContainers::On | UseContainers::Off) => Ok(()),
         }
+    }
+
+    /// Go on with what budgets and labels counted before the last end.
+    ///
+    /// # Errors
+    /// When it cannot be read: to count anew would give every budget again.
+    pub fn resume_counts(&self) -> Result<(), StartError> {
+        let file = self.counts();
+        self.0
+            .book
+            .read(&file)
+            .map_err(|source| StartError::Counts {
+                path: file.display().to_string(),
+                source,
+            })
+    }
+
+    /// Write what budgets and labels count, for ever, a moment after it changed.
+    pub async fn keep_counts(&self) {
+        loop {
+            tokio::time::sleep(COUNTS_EVERY).await;
+            let this = self.clone();
+            // A panic in there is as good as a file that cannot be written: it is tried again.
+            drop(tokio::task::spawn_blocking(move || this.write_counts()).await);
+        }
+    }
+
+    /// Write what budgets and labels counted until now.
+    pub fn write_counts(&self) {
+        let file = self.counts();
+        if let Err(error) = self.0.book.write(&file) {
+            tracing::error!(file = %file.display(), %error, "what budgets counted is not kept; make room or correct its rights");
+        }
+    }
+
+    fn counts(&self) -> PathBuf {
+        self.0.ledger_path.with_file_name(COUNTS)
     }
 
     /// What the profiles in force can run on this host. Whether a call of it is allowed, the policy

@@ -61,7 +61,8 @@ pub struct Most {
 }
 
 /// What was used of a budget before a call.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Used {
     /// Calls.
     pub calls: u64,

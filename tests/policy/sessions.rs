@@ -1,6 +1,10 @@
 //! What a policy counts over calls, and what it takes out of their output, seen by a caller.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+use std::process::Command;
+use std::time::Duration;
+
+use appliance_tests::command::{finish, program};
 use appliance_tests::daemon::{Answer, Daemon, Options};
 use serde_json::{Value, json};
 
@@ -42,6 +46,9 @@ effect = "deny"
 match = { "session.label.asked-for-the-vault.count" = { min = 1 } }
 reason = "whoever asked for the vault gets nothing more"
 "#;
+
+/// What was counted is written every second.
+const KEPT_WITHIN: Duration = Duration::from_millis(2_500);
 
 /// A key of the form that detectors know, made up.
 const KEY: &str = "AKIAQYLPMN5HHHFPZAM2";
@@ -104,6 +111,44 @@ fn a_label_outlasts_the_call_that_put_it_there() {
     after.assert_problem(403);
     assert_eq!(after.body["rules"][0]["id"], "afterwards");
     call(&daemon, "t", "1", "print(1)").assert_ending("exited");
+}
+
+#[test]
+fn budgets_and_labels_outlive_the_daemon() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = daemon(&folder);
+    call(&first, "s", "1", "print(1)").assert_ending("exited");
+    call(&first, "s", "1", "print(1)").assert_ending("exited");
+    first.stop();
+
+    // Stopped: everything is there. Killed: all but what the last second counted.
+    let second = daemon(&folder);
+    call(&second, "s", "1", "print(1)").assert_problem(403);
+    call(&second, "t", "1", "print('open the vault')").assert_problem(403);
+    std::thread::sleep(KEPT_WITHIN);
+    second.kill();
+
+    let third = daemon(&folder);
+    let after = call(&third, "t", "2", "print(1)");
+    after.assert_problem(403);
+    assert_eq!(after.body["rules"][0]["id"], "afterwards");
+    call(&third, "u", "1", "print(1)").assert_ending("exited");
+    third.stop();
+
+    let counts = folder.path().join("state/counts.json");
+    std::fs::write(&counts, "{").unwrap();
+    let refused = finish(
+        Command::new(program("lazaret"))
+            .args(["serve", "--listen", "127.0.0.1:0", "--state"])
+            .arg(folder.path().join("state")),
+        b"",
+    );
+    assert_eq!(refused.code, 125, "{}", refused.err());
+    assert!(
+        refused.err().contains("counts.json") && refused.err().contains("move it away"),
+        "{}",
+        refused.err()
+    );
 }
 
 #[test]

@@ -36,6 +36,7 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, Failure> {
     let config = args.places.config(typed)?;
     super::tokio()?.block_on(async {
         let harness = Harness::open(&config)?;
+        harness.resume_counts()?;
         let token = Token::open(&config.state.join("api-token"))?;
         harness.warm_up().await?;
         harness.note_start()?;
@@ -59,7 +60,7 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, Failure> {
         std::io::stdout().flush()?;
         let rules = harness.clone();
         let following = tokio::spawn(async move {
-            tokio::join!(rules.watch(), async {
+            tokio::join!(rules.watch(), rules.keep_counts(), async {
                 while hangup.recv().await.is_some() {
                     // What is wrong is logged, and shown in health.
                     let _kept = rules.reload("SIGHUP").await.is_ok();
@@ -75,9 +76,11 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, Failure> {
             })
             .await;
         following.abort();
+        let counted = harness.clone();
         harness
             .close(Duration::from_millis(config.drain_ms))
             .await?;
+        counted.write_counts();
         Ok(ExitCode::SUCCESS)
     })
 }
