@@ -8,14 +8,16 @@ use std::fs;
 use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use executor::container::{ContainerHost, Containers, DOCKER_SOCKET, ImageStore};
+use executor::container::{ContainerHost, Containers, DOCKER_SOCKET, Doors, ImageStore};
 use executor::runtime::{Store, StoreError};
 use executor::wasm::{PoolSettings, Wasm};
 use policy::{Backend, Policy, Profiles, shipped};
 use serde::Deserialize;
 
 use crate::core::StartError;
+use crate::egress::{EgressError, EgressSettings};
 
 /// A configuration or policy file is text that a person wrote.
 const MAX_FILE_BYTES: u64 = 4 << 20;
@@ -72,6 +74,8 @@ pub struct Written {
     pub containers: Option<UseContainers>,
     /// Docker's socket.
     pub docker_socket: Option<PathBuf>,
+    /// The file about the way out of containers.
+    pub egress: Option<PathBuf>,
 }
 
 /// The resolved configuration.
@@ -101,6 +105,8 @@ pub struct Config {
     pub containers: UseContainers,
     /// Docker's socket.
     pub docker_socket: PathBuf,
+    /// The file about the way out of containers; the usual settings when there is none.
+    pub egress: Option<PathBuf>,
 }
 
 /// Whether containers are made.
@@ -252,6 +258,7 @@ impl Written {
             drain_ms: number("DRAIN_MS")?,
             containers: parsed("CONTAINERS", "off, on or required")?,
             docker_socket: path("DOCKER_SOCKET"),
+            egress: path("EGRESS"),
         })
     }
 
@@ -273,6 +280,7 @@ impl Written {
             drain_ms: self.drain_ms.or(weaker.drain_ms),
             containers: self.containers.or(weaker.containers),
             docker_socket: self.docker_socket.or(weaker.docker_socket),
+            egress: self.egress.or(weaker.egress),
         }
     }
 
@@ -309,6 +317,7 @@ impl Written {
             drain_ms: self.drain_ms.unwrap_or(DRAIN_MS),
             containers: self.containers.unwrap_or_default(),
             docker_socket: self.docker_socket.unwrap_or_else(|| DOCKER_SOCKET.into()),
+            egress: self.egress,
         })
     }
 }
@@ -333,17 +342,32 @@ impl Config {
         ImageStore::new(self.runtimes.clone(), init)
     }
 
+    /// What was written about the way out of containers.
+    ///
+    /// # Errors
+    /// When the file, or something that it names, is not what it should be.
+    pub fn egress_settings(&self) -> Result<EgressSettings, EgressError> {
+        let file = self.egress.as_deref();
+        file.map_or_else(|| Ok(EgressSettings::default()), EgressSettings::read)
+    }
+
     /// The backend that makes containers; nothing where there shall be none. Docker is not asked.
+    /// Without `doors` no container has a way out.
     #[must_use]
-    pub fn open_containers(&self, installation: String) -> Option<Containers> {
-        let host = || ContainerHost {
+    pub fn open_containers(
+        &self,
+        installation: String,
+        doors: Option<Arc<dyn Doors>>,
+    ) -> Option<Containers> {
+        let host = ContainerHost {
             socket: self.docker_socket.clone(),
             images: self.image_store(),
             installation,
             lives: self.state.join("containers.d"),
             pool: self.pool,
+            doors,
         };
-        (self.containers != UseContainers::Off).then(|| Containers::new(host()))
+        (self.containers != UseContainers::Off).then(|| Containers::new(host))
     }
 
     /// The shipped profiles and those of the profile directory.

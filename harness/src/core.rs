@@ -16,7 +16,7 @@ use audit::{AppendError, DecisionEntry, FileEntry, Ledger, NoteEntry, OutcomeEnt
 use executor::container::{ContainerError, Containers};
 use executor::wasm::{PoolState, Wasm, WorkerTap};
 use executor::{Admitted, Ending, Outcome, Program, ProgramError};
-use policy::{Backend, CallId, Decision, Explanation, Redaction, ToolCall, explain_at};
+use policy::{Backend, CallId, Decision, Explanation, Redaction, ToolCall, decide_at, explain_at};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -24,6 +24,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::book::{Book, CountsError, Spent, Whereabouts};
 use crate::config::{Config, OnBroken, UseContainers};
+use crate::egress::{Doors, EgressError};
 use crate::fault::{self, Point};
 use crate::in_force::{
     Broken, Generation, InForce, LOOK_EVERY, MOST_LOOKS, Reloaded, Stamps, Standing, now_us,
@@ -62,14 +63,15 @@ impl std::fmt::Debug for Harness {
 }
 
 struct Inner {
-    rules: InForce,
+    rules: Arc<InForce>,
     wasm: Wasm,
     /// Nothing where no containers shall be made.
     containers: Option<Containers>,
     use_containers: UseContainers,
     ledger: Ledger,
     ledger_path: PathBuf,
-    book: Book,
+    book: Arc<Book>,
+    doors: Arc<Doors>,
     cancel: CancellationToken,
     calls: TaskTracker,
     /// Those that the profiles of the start name; a later profile can name no others.
@@ -192,6 +194,9 @@ pub enum StartError {
     /// The configuration.
     #[error(transparent)]
     Config(#[from] crate::config::ConfigError),
+    /// The way out of containers.
+    #[error(transparent)]
+    Egress(#[from] EgressError),
 }
 
 /// How it stands.
@@ -217,11 +222,21 @@ impl Harness {
     /// # Errors
     /// When anything of that is missing or broken. Nothing is started half.
     pub fn open(config: &Config) -> Result<Self, StartError> {
-        let rules = InForce::open(config)?;
+        let rules = Arc::new(InForce::open(config)?);
+        let egress = config.egress_settings()?;
         let wasm = config.open_backend(rules.standing().generation().profiles())?;
         make_private_dir(&config.state)?;
         let ledger = Ledger::open(&config.ledger_path())?;
-        let containers = config.open_containers(installation(&config.state)?);
+        let book = Arc::new(Book::default());
+        let doors = Arc::new(Doors::new(
+            egress,
+            Arc::clone(&rules),
+            Arc::clone(&book),
+            ledger.clone(),
+            config.state.clone(),
+        ));
+        let installation = installation(&config.state)?;
+        let containers = config.open_containers(installation, Some(Arc::clone(&doors) as _));
         let cancel = CancellationToken::new();
         let runtimes = runtimes(rules.standing().generation());
         Ok(Self(Arc::new(Inner {
@@ -231,7 +246,8 @@ impl Harness {
             use_containers: config.containers,
             ledger,
             ledger_path: config.ledger_path(),
-            book: Book::default(),
+            book,
+            doors,
             cancel,
             calls: TaskTracker::new(),
             runtimes,
@@ -253,8 +269,11 @@ impl Harness {
         Ok(())
     }
 
-    /// Remove the containers that an earlier life of this installation left behind.
+    /// Remove the containers and sockets that an earlier life of this installation left behind.
     async fn sweep(&self) {
+        if let Err(error) = self.0.doors.sweep() {
+            tracing::warn!(%error, "the sockets of an earlier life could not be removed");
+        }
         let Some(containers) = &self.0.containers else {
             return;
         };
@@ -291,8 +310,7 @@ impl Harness {
             return Ok(());
         };
         match (containers.check(profile).await, self.0.use_containers) {
-            // No host has what this version lacks; its calls are not run.
-            (Ok(()) | Err(ContainerError::Plan(_)), _) => Ok(()),
+            (Ok(()), _) => Ok(()),
             (Err(source), UseContainers::Required) => Err(StartError::Container {
                 profile: profile.name().to_owned(),
                 source,
@@ -430,7 +448,7 @@ impl Harness {
         if self.0.cancel.is_cancelled() {
             return Err(CallError::Stopping);
         }
-        if self.is_full() {
+        if !self.has_room(&rules, &call) {
             return Err(CallError::Busy);
         }
         let this = self.clone();
@@ -560,11 +578,33 @@ impl Harness {
         self.record_outcome(entry).await.map(drop).map_err(refused)
     }
 
-    /// True when one more call would be turned away.
+    /// True when one more call would be turned away, whatever it is.
     #[must_use]
     pub fn is_full(&self) -> bool {
         let containers = self.0.containers.as_ref();
-        self.0.wasm.is_full() || containers.is_some_and(Containers::is_full)
+        self.0.wasm.is_full() && containers.is_none_or(Containers::is_full)
+    }
+
+    /// Whether the backend that the policy would run this call in takes one more. What is refused
+    /// needs no room.
+    fn has_room(&self, rules: &Generation, call: &ToolCall) -> bool {
+        let containers = self.0.containers.as_ref();
+        let full = (
+            self.0.wasm.is_full(),
+            containers.is_some_and(Containers::is_full),
+        );
+        if full == (false, false) {
+            return true;
+        }
+        let policy = rules.policy();
+        let context = self.0.book.context(policy, call, now_us());
+        // Asked to know, entered nowhere: the id is nobody's.
+        let decision = decide_at(policy, &context, CallId::from_bytes([0; 16]), call.clone());
+        match decision.grant().map(|grant| grant.profile().backend()) {
+            None => true,
+            Some(Backend::Wasm) => !full.0,
+            Some(Backend::Container) => !full.1,
+        }
     }
 
     /// Where the ledger lies, for who reads it.
@@ -709,6 +749,7 @@ impl Harness {
         if let Some(containers) = &self.0.containers {
             containers.close().await;
         }
+        self.0.doors.close();
         self.0.ledger.clone().close().map_err(CallError::Ledger)
     }
 }

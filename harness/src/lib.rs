@@ -11,6 +11,7 @@
 mod book;
 pub mod config;
 mod core;
+mod egress;
 pub mod fault;
 pub mod gateway;
 mod in_force;
@@ -21,5 +22,6 @@ pub use crate::book::Whereabouts;
 pub use crate::core::{
     CallError, Cancel, EXECUTE_CODE, Executed, Harness, Health, Offers, StartError,
 };
+pub use crate::egress::{EgressError, EgressSettings};
 pub use crate::in_force::{Broken, Generation, Reloaded, Standing};
 pub use crate::reply::{Denial, Reply};

@@ -101,8 +101,8 @@ pub use moment::MomentError;
 pub use mutate::{CaughtBy, Change, Mutant, mutate, mutate_with};
 pub use policy::{MAX_ID_BYTES, Policy};
 pub use profile::{
-    Backend, Landlock, Layer, Layers, LimitReason, Limits, Profile, ProfileError, ProfileFault,
-    Profiles, RequiredLayer, Seccomp,
+    Backend, EgressProxy, Inspect, Landlock, Layer, Layers, LimitReason, Limits, Profile,
+    ProfileError, ProfileFault, Profiles, RequiredLayer, Seccomp,
 };
 pub use redact::Redaction;
 pub use rule::Rule;

@@ -163,7 +163,7 @@ pub struct Layers {
     /// A root directory that cannot be written.
     pub read_only_root: Option<Layer>,
     /// One way out, through the proxy that asks the policy.
-    pub egress_proxy: Option<Layer>,
+    pub egress_proxy: Option<EgressProxy>,
 }
 
 /// A layer that is on or off.
@@ -172,6 +172,28 @@ pub struct Layers {
 pub struct Layer {
     /// Why the layer is asked for.
     pub why: String,
+}
+
+/// What is asked of the way out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EgressProxy {
+    /// Which TLS is looked into, beside that to the hosts of secrets.
+    #[serde(default)]
+    pub inspect: Inspect,
+    /// Why the layer is asked for.
+    pub why: String,
+}
+
+/// Which TLS the proxy looks into, with a certificate of the installation's own authority.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Inspect {
+    /// None: a host is known by its server name, and no rule sees methods and paths.
+    #[default]
+    Nothing,
+    /// All of it: every request is judged by method and path.
+    Everything,
 }
 
 /// What is asked of Landlock.
@@ -472,7 +494,6 @@ impl Layers {
             ("no_new_privs", &self.no_new_privs),
             ("gvisor", &self.gvisor),
             ("read_only_root", &self.read_only_root),
-            ("egress_proxy", &self.egress_proxy),
         ];
         let mut required: Vec<RequiredLayer<'_>> = plain
             .into_iter()
@@ -482,6 +503,13 @@ impl Layers {
                     .map(|layer| asked(name, String::new(), &layer.why))
             })
             .collect();
+        required.extend(self.egress_proxy.as_ref().map(|proxy| {
+            let detail = match proxy.inspect {
+                Inspect::Nothing => String::new(),
+                Inspect::Everything => "inspect everything".to_owned(),
+            };
+            asked("egress_proxy", detail, &proxy.why)
+        }));
         required.extend(
             self.landlock
                 .as_ref()

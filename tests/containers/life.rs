@@ -7,12 +7,22 @@
     reason = "tests"
 )]
 
+use std::fs;
+use std::io;
+use std::net::Shutdown;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use appliance_tests::command::{finish, program};
-use appliance_tests::containers::{PROFILES, bash, can_run, containers_of, daemon, docker};
+use appliance_tests::containers::{
+    PROFILES, bash, can_run, containers_of, daemon, docker, options,
+};
+use appliance_tests::daemon::Daemon;
 use serde_json::Value;
 
 /// Making one ahead takes a second or so.
@@ -215,4 +225,109 @@ fn the_receipt_agrees_with_docker_and_the_kernel() {
             "whose kernel answers: {reported}"
         );
     }
+}
+
+/// Docker as the daemon knows it: a socket, which goes away with all that goes through it, and comes
+/// back. The Docker behind it is the real one and stays, because other tests use it too.
+struct Behind {
+    socket: PathBuf,
+    streams: Arc<Mutex<Vec<UnixStream>>>,
+    stopped: Arc<AtomicBool>,
+}
+
+/// Where the Docker of this machine listens.
+const DOCKER: &str = "/var/run/docker.sock";
+
+impl Behind {
+    fn start(socket: &Path) -> Self {
+        let listener = UnixListener::bind(socket).unwrap();
+        let behind = Self {
+            socket: socket.to_owned(),
+            streams: Arc::default(),
+            stopped: Arc::default(),
+        };
+        let (streams, stopped) = (Arc::clone(&behind.streams), Arc::clone(&behind.stopped));
+        thread::spawn(move || {
+            for client in listener.incoming() {
+                if stopped.load(Ordering::SeqCst) {
+                    return;
+                }
+                let (client, server) = (client.unwrap(), UnixStream::connect(DOCKER).unwrap());
+                let clone = |stream: &UnixStream| stream.try_clone().unwrap();
+                streams
+                    .lock()
+                    .unwrap()
+                    .extend([clone(&client), clone(&server)]);
+                copy(clone(&client), clone(&server));
+                copy(server, client);
+            }
+        });
+        behind
+    }
+
+    fn stop(self) {
+        self.stopped.store(true, Ordering::SeqCst);
+        // It waits for a connection, and looks then.
+        drop(UnixStream::connect(&self.socket));
+        fs::remove_file(&self.socket).unwrap();
+        for stream in self.streams.lock().unwrap().drain(..) {
+            drop(stream.shutdown(Shutdown::Both));
+        }
+    }
+}
+
+fn copy(mut from: UnixStream, mut to: UnixStream) {
+    thread::spawn(move || {
+        drop(io::copy(&mut from, &mut to));
+        drop(to.shutdown(Shutdown::Write));
+    });
+}
+
+#[test]
+fn a_docker_that_stops_during_calls_is_told_and_found_again() {
+    if !can_run() {
+        return;
+    }
+    let state = tempfile::tempdir().unwrap();
+    let socket = state.path().join("docker.sock");
+    let behind = Behind::start(&socket);
+    let mut how = options(state.path());
+    let at = socket.display().to_string();
+    how.environment.push(("LAZARET_DOCKER_SOCKET".into(), at));
+    let daemon = Daemon::start_with(how);
+    let client = daemon.client();
+    let profile = PROFILES[0];
+    bash(&client, profile, "echo 1").assert_ending("exited");
+
+    let call = thread::spawn({
+        let client = client.clone();
+        move || bash(&client, profile, "echo begun; sleep 25")
+    });
+    thread::sleep(Duration::from_secs(4));
+    let left = containers_of(state.path());
+    assert!(!left.is_empty(), "control: it runs");
+    behind.stop();
+    let answer = call.join().unwrap();
+    answer.assert_ending("killed");
+    assert!(answer.text("detail").contains("docker"), "{answer:?}");
+    assert!(answer.took < Duration::from_secs(20), "{:?}", answer.took);
+    // What stops with Docker in earnest.
+    drop(docker(&["kill", &left[0]]));
+
+    let answer = bash(&client, profile, "echo 2");
+    answer.assert_ending("launch_failed");
+    let detail = answer.text("detail");
+    assert!(detail.contains("no Docker answers"), "{detail}");
+    daemon.assert_works();
+
+    let behind = Behind::start(&socket);
+    let answer = bash(&client, profile, "echo 3");
+    assert_eq!(answer.text("stdout"), "3\n", "{answer:?}");
+    eventually("what was left is removed", || {
+        let there = containers_of(state.path());
+        left.iter().all(|id| !there.contains(id))
+    });
+    daemon.stop();
+    assert!(containers_of(state.path()).is_empty());
+    behind.stop();
 }

@@ -9,7 +9,7 @@ use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -78,6 +78,7 @@ pub struct Daemon {
     child: Child,
     client: Client,
     state: PathBuf,
+    log: Log,
     _temporary: Option<tempfile::TempDir>,
 }
 
@@ -116,8 +117,8 @@ impl Daemon {
         let mut child = command(&options, &state)
             .spawn()
             .map_err(|error| format!("cannot start lazaret: {error}"))?;
-        let address = match ready(&mut child) {
-            Ok(address) => address,
+        let (address, log) = match ready(&mut child) {
+            Ok(ready) => ready,
             Err(why) => {
                 drop(child.kill());
                 drop(child.wait());
@@ -130,6 +131,7 @@ impl Daemon {
             child,
             client: Client::new(&address, token.trim()),
             state,
+            log,
             _temporary: temporary,
         })
     }
@@ -165,6 +167,15 @@ impl Daemon {
     #[must_use]
     pub fn state(&self) -> &Path {
         &self.state
+    }
+
+    /// What it has written to standard error so far.
+    ///
+    /// # Panics
+    /// If its reader died.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.log.lock().expect("the daemon's log").join("\n")
     }
 
     /// The ledger.
@@ -258,8 +269,11 @@ fn command(options: &Options, state: &Path) -> Command {
     command
 }
 
+/// The lines of standard error.
+type Log = Arc<Mutex<Vec<String>>>;
+
 /// Waits for the line that names the address.
-fn ready(child: &mut Child) -> Result<String, String> {
+fn ready(child: &mut Child) -> Result<(String, Log), String> {
     let stdout = child.stdout.take().ok_or("no standard output")?;
     let stderr = child.stderr.take().ok_or("no standard error")?;
     let (send, receive) = mpsc::channel();
@@ -269,39 +283,41 @@ fn ready(child: &mut Child) -> Result<String, String> {
             drop(send.send(line));
         }
     });
-    let complaints = collect_lines(stderr);
+    let log = Log::default();
+    let reader = collect_lines(stderr, Arc::clone(&log));
     let deadline = Instant::now() + READY_WALL;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         match receive.recv_timeout(left) {
             Ok(line) => {
                 if let Some((_, address)) = line.split_once(READY) {
-                    return Ok(address.trim().to_owned());
+                    return Ok((address.trim().to_owned(), log));
                 }
             }
             Err(mpsc::RecvTimeoutError::Timeout) => return Err("not ready in time".to_owned()),
             Err(mpsc::RecvTimeoutError::Disconnected) => {
-                let said: Vec<String> = complaints.iter().collect();
-                return Err(said.join(" / "));
+                drop(reader.join());
+                let said = log.lock().map(|lines| lines.join(" / "));
+                return Err(said.unwrap_or_default());
             }
         }
     }
 }
 
 /// Reads standard error for ever; what it said is there when the daemon fails.
-fn collect_lines(stream: impl std::io::Read + Send + 'static) -> mpsc::Receiver<String> {
-    let (send, receive) = mpsc::channel();
+fn collect_lines(stream: impl std::io::Read + Send + 'static, log: Log) -> thread::JoinHandle<()> {
     let echo = std::env::var_os("LAZARET_TEST_ECHO").is_some();
-    let reader = thread::spawn(move || {
+    thread::spawn(move || {
         for line in BufReader::new(stream).lines().map_while(Result::ok) {
             if echo {
                 eprintln!("daemon: {line}");
             }
-            drop(send.send(line));
+            match log.lock() {
+                Ok(mut lines) => lines.push(line),
+                Err(_poisoned) => return,
+            }
         }
-    });
-    drop(reader);
-    receive
+    })
 }
 
 /// What came back over HTTP.

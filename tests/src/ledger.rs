@@ -45,3 +45,67 @@ pub fn of_call(path: &Path, call_id: &str) -> Vec<Value> {
     all.filter(|record| record["data"]["call_id"] == call_id)
         .collect()
 }
+
+/// One request of a container: what was asked about it, and how it ended.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The number of its decision.
+    pub seq: u64,
+    /// `allow`, `hold` or `deny`.
+    pub verdict: String,
+    /// The rules that took effect.
+    pub rules: Vec<String>,
+    /// Why.
+    pub reason: String,
+    /// What rules were asked about; `call` is the call that it belongs to.
+    pub arguments: Value,
+    /// The record of its end, if it has one.
+    pub outcome: Option<Value>,
+}
+
+impl Request {
+    /// The text of an argument, or an empty one.
+    #[must_use]
+    pub fn text(&self, key: &str) -> &str {
+        self.arguments[key].as_str().unwrap_or_default()
+    }
+}
+
+/// The requests that containers made, in the order of their decisions.
+///
+/// # Panics
+/// If the ledger cannot be read.
+#[must_use]
+pub fn requests(path: &Path) -> Vec<Request> {
+    let reader = audit::Reader::open(path).expect("open the ledger");
+    let records = reader.tail(RECORDS).expect("read the ledger");
+    let outcomes = of_kind(path, "outcome");
+    let read = |record: &audit::Record| {
+        let audit::Data::Decision(decision) = record.data() else {
+            return None;
+        };
+        if decision.tool != "http_request" {
+            return None;
+        }
+        let named = record.data().bodies().into_iter().next()?;
+        let body = reader.body(record.seq(), &named).expect("read a body")?;
+        let outcome = |outcome: &&Value| outcome["data"]["decision_seq"] == record.seq();
+        Some(Request {
+            seq: record.seq(),
+            verdict: word(decision.verdict).to_owned(),
+            rules: decision.rules.clone(),
+            reason: decision.reason.kept().cloned().unwrap_or_default(),
+            arguments: serde_json::from_slice(&body).expect("JSON"),
+            outcome: outcomes.iter().find(outcome).cloned(),
+        })
+    };
+    records.iter().filter_map(read).collect()
+}
+
+fn word(verdict: audit::Verdict) -> &'static str {
+    match verdict {
+        audit::Verdict::Allow => "allow",
+        audit::Verdict::Hold => "hold",
+        audit::Verdict::Deny => "deny",
+    }
+}

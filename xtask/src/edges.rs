@@ -8,7 +8,7 @@
 //!            │           ▼     ▼                    │
 //!          egress      jail  guest-sdk ◄────────────┘
 //! ```
-//! `harness` depends on `egress` too, and the tests of `egress-helper` do.
+//! `harness` depends on `egress` too.
 //!
 //! Reads `cargo metadata`, never a manifest. A new edge of any kind (normal,
 //! build or dev), a new crate, and a daemon that links the code generator fail,
@@ -33,8 +33,6 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &["policy", "jail", "audit", "guest-sdk", "container-init"],
     ),
     ("egress", &["policy"]),
-    // For its tests only: the whole way from a guest to a server.
-    ("egress-helper", &["egress", "policy"]),
     ("worker", &["executor", "jail", "guest-sdk"]),
     ("agent", &[]),
     (

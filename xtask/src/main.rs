@@ -1,4 +1,4 @@
-//! The developer's commands: `cargo xtask demo | test | ci | fuzz | bench | redcode | crash`.
+//! The developer's commands: `cargo xtask demo | test | ci | fuzz | bench | images | redcode | crash`.
 //!
 //! Reads the command line and hands over to one module for each command. It
 //! never changes a source file, and installs nothing but what `setup.rs` and
@@ -17,7 +17,9 @@ mod deny;
 mod edges;
 mod failure;
 mod fuzz;
+mod images;
 mod redcode;
+mod registry;
 mod setup;
 mod shell;
 mod stages;
@@ -47,7 +49,8 @@ cargo xtask bench call   measure `print(1)` beside native python3, bubblewrap an
 cargo xtask bench load   measure each language by 1, 8, 50 and 500 clients, ledger on disk and in memory
     --seconds N          how long each                                                 [10]
 cargo xtask bench containers
-                         measure `echo 1` in containers beside docker run and docker exec (needs docker)
+                         measure `echo 1` in containers beside docker run and docker exec, and the
+                         egress proxy as `bench egress` does (needs docker)
     --rounds N           rounds of the comparison                                      [20]
 cargo xtask bench reload change the policy under 2,000 decisions a second
     --seconds N          how long                                                      [20]
@@ -59,6 +62,7 @@ cargo xtask bench ledger measure the ledger beside plain SQLite
 cargo xtask bench egress measure the egress proxy beside a direct connection and mitmproxy
 cargo xtask crash [ROUNDS]
                          kill the ledger's writer so often, and at each of its steps            [1000]
+cargo xtask images       build the larger images, and do in each what it is for (needs docker)
 cargo xtask fuzz SECONDS [TARGET…]
                          every fuzz target, or these, for so many seconds each
 cargo xtask fuzz controls
@@ -93,6 +97,7 @@ enum Task {
     BenchEgress,
     Crash(u32),
     Fuzz(fuzz::Plan),
+    Images,
 }
 
 impl Task {
@@ -118,6 +123,7 @@ impl Task {
             ["bench", "ledger", rest @ ..] => {
                 bench::ledger::Options::parse(rest).map(Self::BenchLedger)
             }
+            ["images"] => Ok(Self::Images),
             ["bench", "egress"] => Ok(Self::BenchEgress),
             ["crash", rest @ ..] => crash::parse(rest).map(Self::Crash),
             ["fuzz", rest @ ..] => fuzz::Plan::parse(rest).map(Self::Fuzz),
@@ -146,6 +152,7 @@ fn perform(task: Task) -> Result<(), Failure> {
         Task::BenchLedger(options) => bench::ledger::run(&Workspace::find()?, &options),
         Task::BenchEgress => bench::egress::run(&Workspace::find()?),
         Task::Crash(rounds) => crash::run(&Workspace::find()?, rounds),
+        Task::Images => images::run(&Workspace::find()?),
         Task::Fuzz(plan) => fuzz::run(&Workspace::find()?, &plan),
     }
 }

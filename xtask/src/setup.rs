@@ -28,9 +28,6 @@ const RUNTIMES: [&str; 2] = ["python", "javascript"];
 /// The programs that are looked for: with these, the packages are there.
 const PROGRAMS: [&str; 4] = ["cc", "make", "xz", "tar"];
 
-/// The program that is the first process of a container.
-const HELPER: &str = "lazaret-helper";
-
 /// Tools, binaries and runtime, in this order.
 pub(crate) fn prepare(workspace: &Workspace) -> Result<(), Failure> {
     tools()?;
@@ -74,8 +71,7 @@ pub(crate) fn binaries(workspace: &Workspace) -> Result<(), Failure> {
         "container-init",
         "--bins",
     ]))?;
-    static_init(workspace)?;
-    helper(workspace)
+    static_init(workspace)
 }
 
 /// An image need have no C library, so what is put into it brings its own.
@@ -92,34 +88,6 @@ fn static_init(workspace: &Workspace) -> Result<(), Failure> {
         "-C",
         "strip=symbols",
     ]))
-}
-
-/// The program that runs in containers, linked without libraries, because an image may hold any
-/// or none. With `--target` named, the flag is for the program and not for what builds it. It lies
-/// beside the other binaries as `lazaret-helper-static`.
-pub(crate) fn helper(workspace: &Workspace) -> Result<(), Failure> {
-    let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
-    shell::run(shell::cargo(workspace.root()).args([
-        "rustc",
-        "--release",
-        "--package",
-        "egress-helper",
-        "--bin",
-        HELPER,
-        "--target",
-        &target,
-        "--",
-        "-C",
-        "target-feature=+crt-static",
-    ]))?;
-    let built = workspace
-        .target()
-        .join(&target)
-        .join("release")
-        .join(HELPER);
-    let beside = workspace.bin("lazaret-helper-static");
-    std::fs::copy(&built, &beside).map_err(Failure::file(&built))?;
-    Ok(())
 }
 
 /// The runtimes, each built unless the one that is there verifies; at once, because each of them

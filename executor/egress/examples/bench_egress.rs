@@ -19,10 +19,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use egress::{
-    Budget, Caller, Door, EgressRecord, Inspect, Limits, NameServers, PolicyJudge, Recording,
-    SOCKET, Secrets, Settings, Sink, Trust,
+    Budget, Caller, Door, EgressRecord, Limits, NameServers, PolicyJudge, Recording, SOCKET,
+    Secrets, Settings, Sink, Trust,
 };
-use policy::{CallId, Context, Policy, Profiles};
+use policy::{CallId, Inspect, Policy, Profiles};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 
@@ -32,6 +32,8 @@ const CLIENTS: usize = 16;
 const ROUNDS: usize = 3;
 /// One turn.
 const TURN: Duration = Duration::from_secs(2);
+/// What the door must serve of mitmproxy's requests, at least.
+const LEAST_RATIO: f64 = 10.0;
 /// What one request brings.
 const SMALL_BYTES: usize = 1_024;
 const LARGE_BYTES: usize = 64 << 20;
@@ -148,6 +150,7 @@ async fn run() {
     for (way, sample) in ways.iter().zip(&mut samples) {
         report(way.name(), sample);
     }
+    let ratio = ratio(&ways, &samples);
     println!("\none client");
     for way in &ways {
         report(way.name(), &mut turn(way, origin, 1).await);
@@ -169,6 +172,19 @@ async fn run() {
         process.wait().unwrap();
     }
     door.close().await;
+    if let Some(ratio) = ratio {
+        println!("\nlazaret serves {ratio:.1} times mitmproxy's requests");
+        assert!(ratio >= LEAST_RATIO, "at least {LEAST_RATIO} is wanted");
+    }
+}
+
+/// The requests through the door to those through mitmproxy, in the same time.
+fn ratio(ways: &[Way], samples: &[Vec<Duration>]) -> Option<f64> {
+    let count = |name| {
+        let at = ways.iter().position(|way| way.name() == name)?;
+        Some(samples.get(at)?.len() as f64)
+    };
+    Some(count("lazaret")? / count("mitmproxy")?)
 }
 
 fn report(name: &str, sample: &mut [Duration]) {
@@ -278,10 +294,7 @@ async fn origin() -> SocketAddr {
 fn open(directory: &std::path::Path) -> Door {
     let profiles = Profiles::load([("bench.toml", PROFILE)]).unwrap();
     let policy = Arc::new(Policy::load("bench-policy.toml", POLICY, &profiles).unwrap());
-    let judge = PolicyJudge::new(
-        "bench",
-        Box::new(move |_| (Arc::clone(&policy), Context::default())),
-    );
+    let judge = PolicyJudge::new("bench", policy);
     let door = Door::open(
         directory,
         Settings {

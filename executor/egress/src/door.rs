@@ -10,12 +10,14 @@
 
 use std::fs;
 use std::io;
+use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use policy::Inspect;
 use rustls::ClientConfig;
 use thiserror::Error;
 use tokio::io::AsyncWriteExt as _;
@@ -48,16 +50,6 @@ const BREATH: Duration = Duration::from_millis(50);
 /// How long a guest may take to read that it is refused.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// Which tunnels are looked into. Hosts of secrets always are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Inspect {
-    /// None: hosts are known by their server names.
-    #[default]
-    Nothing,
-    /// All.
-    Everything,
-}
-
 /// What a door is made with.
 pub struct Settings {
     /// Who decides.
@@ -72,7 +64,7 @@ pub struct Settings {
     pub names: NameServers,
     /// Which servers are believed.
     pub trust: Trust,
-    /// Which tunnels are looked into.
+    /// Which tunnels are looked into. Those to hosts of secrets always are.
     pub inspect: Inspect,
     /// Signs for hosts that are looked into; needed for `inspect` and for secrets.
     pub authority: Option<Arc<Authority>>,
@@ -162,7 +154,7 @@ impl Door {
         let names = Names::new(&settings.names, &settings.limits)?;
         let client_config = client_config(&settings.trust)?;
         let socket = directory.join(SOCKET);
-        let listener = listen(&socket).map_err(|source| DoorError::Socket {
+        let listener = listen(directory).map_err(|source| DoorError::Socket {
             path: socket.clone(),
             source,
         })?;
@@ -256,8 +248,13 @@ impl Drop for Door {
     }
 }
 
-fn listen(socket: &Path) -> io::Result<UnixListener> {
-    let listener = UnixListener::bind(socket)?;
+/// Through a descriptor of the directory, because a socket's address has room for 107 bytes and a
+/// path need not fit.
+fn listen(directory: &Path) -> io::Result<UnixListener> {
+    let open = fs::File::open(directory)?;
+    let short = format!("/proc/self/fd/{}/{SOCKET}", open.as_raw_fd());
+    let listener = UnixListener::bind(short)?;
+    let socket = directory.join(SOCKET);
     fs::set_permissions(socket, fs::Permissions::from_mode(SOCKET_MODE))?;
     Ok(listener)
 }
@@ -316,7 +313,7 @@ async fn crowded(stream: UnixStream, shared: &Shared, call: &Call) {
     let most = u64::try_from(shared.meter.budget().connections).unwrap_or(u64::MAX);
     let refusal = spent("connections", most);
     if shared.meter.is_recorded(number) {
-        let record = EgressRecord::new(call.caller.call_id, number).refused(&refusal);
+        let record = EgressRecord::new(&call.caller, number).refused(&refusal);
         if shared.recorder.durable(record).await.is_err() {
             tracing::error!("a refusal is not recorded");
         }

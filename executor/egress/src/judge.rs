@@ -7,7 +7,8 @@
 //! Three things must be *named* by a rule, a rule for everything is not enough: a WebSocket, raw
 //! bytes, and an address outside of the open network. Whether one is named is seen by asking twice,
 //! the second time with a word or an address that nobody can have meant: a rule that allows the
-//! first and has nothing to say to the second names it. Whatever goes wrong is a denial.
+//! first and has nothing to say to the second names it. A request counts once as a call of its
+//! session, whatever the number of questions. Whatever goes wrong is a denial.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
@@ -141,11 +142,33 @@ impl Question<'_> {
     }
 }
 
+/// Whether a question is entered into the state of its session, as a call is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counts {
+    /// It is asked to know, and asked again before anything goes out.
+    No,
+    /// It is the last one before the request goes out.
+    Yes,
+}
+
+/// Which policy decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RuledBy {
+    /// SHA-256 of the policy.
+    pub digest: [u8; 32],
+    /// Which policy of the daemon's life it was, from 1.
+    pub generation: u64,
+}
+
 /// What the policy says to a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     /// The rules that took effect.
     pub rules: Vec<String>,
+    /// Why, in the policy's words.
+    pub why: String,
+    /// Which policy said so; none where no policy did.
+    pub ruled_by: Option<RuledBy>,
 }
 
 /// Who decides whether a request goes out.
@@ -154,7 +177,12 @@ pub trait Judge: Send + Sync {
     ///
     /// # Errors
     /// The refusal, when it does not.
-    fn judge(&self, caller: &Caller, question: &Question<'_>) -> Result<Answer, Refusal>;
+    fn judge(
+        &self,
+        caller: &Caller,
+        question: &Question<'_>,
+        counts: Counts,
+    ) -> Result<Answer, Refusal>;
 
     /// Whether the request may reach this address. One of the open network always; any other if a
     /// rule names it.
@@ -169,47 +197,72 @@ pub trait Judge: Send + Sync {
     ) -> Result<(), Refusal>;
 }
 
-/// The policy in force, and what it may know of the world, at this moment.
-pub type InForce = dyn Fn(&ToolCall) -> (Arc<Policy>, Context) + Send + Sync;
+/// A decision, and which policy of the daemon's life made it.
+pub struct Ruling {
+    /// What was decided.
+    pub decision: Decision,
+    /// From 1.
+    pub generation: u64,
+}
+
+/// The policy in force, with what it may know of the world, at this moment.
+pub trait Rules: Send + Sync {
+    /// Decides on a call of [`REQUEST_TOOL`] that belongs to the call `call_id`.
+    ///
+    /// # Errors
+    /// Why nothing is judged now.
+    fn decide(&self, call_id: CallId, call: ToolCall, counts: Counts) -> Result<Ruling, String>;
+}
+
+/// A policy that nothing follows, in a world of which nothing is known.
+impl Rules for Policy {
+    fn decide(&self, call_id: CallId, call: ToolCall, _: Counts) -> Result<Ruling, String> {
+        Ok(Ruling {
+            decision: decide_at(self, &Context::default(), call_id, call),
+            generation: 1,
+        })
+    }
+}
 
 /// The one judge: the policy.
 pub struct PolicyJudge {
-    in_force: Box<InForce>,
+    rules: Arc<dyn Rules>,
     profile: String,
 }
 
 impl PolicyJudge {
     /// A judge for containers of a profile: an allow for another profile allows nothing here.
-    /// `in_force` is asked for every request.
-    pub fn new(profile: &str, in_force: Box<InForce>) -> Self {
+    /// `rules` are asked for every request.
+    pub fn new(profile: &str, rules: Arc<dyn Rules>) -> Self {
         Self {
-            in_force,
+            rules,
             profile: profile.to_owned(),
         }
     }
 
-    fn decide(&self, caller: &Caller, arguments: Value) -> Result<Decision, Refusal> {
+    fn decide(&self, caller: &Caller, arguments: Value, counts: Counts) -> Result<Ruling, Refusal> {
+        let unjudged = |why: String| {
+            let detail = format!("the request cannot be judged: {why}");
+            Refusal::new(Reason::Denied, detail)
+        };
         let call = ToolCall::new(
             REQUEST_TOOL,
             arguments,
             &caller.principal,
             caller.session.as_deref(),
         )
-        .map_err(|error| {
-            let detail = format!("the request cannot be judged: {error}");
-            Refusal::new(Reason::Denied, detail)
-        })?;
-        let (policy, context) = (self.in_force)(&call);
-        Ok(decide_at(&policy, &context, caller.call_id, call))
+        .map_err(|error| unjudged(error.to_string()))?;
+        let ruling = self.rules.decide(caller.call_id, call, counts);
+        ruling.map_err(unjudged)
     }
 
     /// Whether a rule that allows the call takes no effect on the other one.
     fn names(&self, caller: &Caller, decision: &Decision, other: Value) -> bool {
-        let Ok(other) = self.decide(caller, other) else {
+        let Ok(other) = self.decide(caller, other, Counts::No) else {
             return false;
         };
         let allows = |hit: &&RuleHit| hit.effect() == Verdict::Allow;
-        let elsewhere = rule_ids(&other);
+        let elsewhere = rule_ids(&other.decision);
         decision
             .rules()
             .iter()
@@ -219,14 +272,19 @@ impl PolicyJudge {
 }
 
 impl Judge for PolicyJudge {
-    fn judge(&self, caller: &Caller, question: &Question<'_>) -> Result<Answer, Refusal> {
+    fn judge(
+        &self,
+        caller: &Caller,
+        question: &Question<'_>,
+        counts: Counts,
+    ) -> Result<Answer, Refusal> {
         let host = &question.authority.host;
         let protocol = question.protocol.as_str();
         let ask = |protocol| question.arguments(&self.profile, protocol, host);
-        let decision = self.decide(caller, ask(protocol))?;
-        let answer = heard(&decision, question)?;
+        let ruling = self.decide(caller, ask(protocol), counts)?;
+        let answer = heard(&ruling, question)?;
         let must_be_named = question.protocol.must_be_named();
-        if must_be_named && !self.names(caller, &decision, ask(NO_PROTOCOL)) {
+        if must_be_named && !self.names(caller, &ruling.decision, ask(NO_PROTOCOL)) {
             return Err(not_named(question));
         }
         Ok(answer)
@@ -244,11 +302,11 @@ impl Judge for PolicyJudge {
         }
         let protocol = question.protocol.as_str();
         let ask = |address| question.arguments(&self.profile, protocol, &Host::Address(address));
-        let decision = self.decide(caller, ask(address))?;
-        if decision.verdict() != Verdict::Allow {
-            return Err(out_of_reach(question, address, kind).with(&decision));
+        let ruling = self.decide(caller, ask(address), Counts::No)?;
+        if ruling.decision.verdict() != Verdict::Allow {
+            return Err(out_of_reach(question, address, kind).with(&ruling));
         }
-        if !self.names(caller, &decision, ask(elsewhere(address, kind))) {
+        if !self.names(caller, &ruling.decision, ask(elsewhere(address, kind))) {
             return Err(out_of_reach(question, address, kind));
         }
         Ok(())
@@ -267,11 +325,15 @@ fn elsewhere(address: IpAddr, kind: AddressKind) -> IpAddr {
     }
 }
 
-fn heard(decision: &Decision, question: &Question<'_>) -> Result<Answer, Refusal> {
+fn heard(ruling: &Ruling, question: &Question<'_>) -> Result<Answer, Refusal> {
+    let decision = &ruling.decision;
     let reason = match decision.verdict() {
         Verdict::Allow => {
-            let rules = rule_ids(decision);
-            return Ok(Answer { rules });
+            return Ok(Answer {
+                rules: rule_ids(decision),
+                why: decision.reason().to_owned(),
+                ruled_by: Some(ruling.by()),
+            });
         }
         Verdict::Hold => Reason::Held,
         Verdict::Deny => Reason::Denied,
@@ -286,7 +348,16 @@ fn heard(decision: &Decision, question: &Question<'_>) -> Result<Answer, Refusal
         "to allow it, add a rule for the tool `{REQUEST_TOOL}` with `host.name` = `{}`; see docs/EGRESS.md",
         question.authority.host
     );
-    Err(Refusal::new(reason, detail).or(next_step).with(decision))
+    Err(Refusal::new(reason, detail).or(next_step).with(ruling))
+}
+
+impl Ruling {
+    fn by(&self) -> RuledBy {
+        RuledBy {
+            digest: self.decision.policy_digest(),
+            generation: self.generation,
+        }
+    }
 }
 
 fn rule_ids(decision: &Decision) -> Vec<String> {
@@ -295,10 +366,11 @@ fn rule_ids(decision: &Decision) -> Vec<String> {
 }
 
 impl Refusal {
-    fn with(mut self, decision: &Decision) -> Self {
-        self.rules = rule_ids(decision);
+    fn with(mut self, ruling: &Ruling) -> Self {
+        self.rules = rule_ids(&ruling.decision);
+        self.ruled_by = Some(Box::new(ruling.by()));
         self.next_steps
-            .extend(decision.next_steps().iter().cloned());
+            .extend(ruling.decision.next_steps().iter().cloned());
         self
     }
 }

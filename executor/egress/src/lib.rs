@@ -45,9 +45,11 @@ mod tls;
 mod tunnel;
 mod upstream;
 
-pub use door::{Door, DoorError, Inspect, SOCKET, Settings};
+pub use door::{Door, DoorError, SOCKET, Settings};
 pub use host::{Authority as Place, Host, NotAHost};
-pub use judge::{Answer, Caller, InForce, Judge, PolicyJudge, Protocol, Question, Scheme};
+pub use judge::{
+    Answer, Caller, Counts, Judge, PolicyJudge, Protocol, Question, RuledBy, Rules, Ruling, Scheme,
+};
 pub use limits::{Budget, Limits, MAX_HEAD_BYTES, MAX_HEADERS, MAX_TARGET_BYTES};
 pub use meter::Used;
 pub use names::{NameServers, NoNameServers};

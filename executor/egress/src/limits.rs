@@ -69,7 +69,7 @@ impl Default for Limits {
 
 /// What one door may use together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct Budget {
     /// Requests, refused ones included, so that refusals cannot fill the ledger.
     pub requests: u64,

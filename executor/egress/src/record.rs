@@ -9,13 +9,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use policy::{CallId, Verdict};
-use serde::Serialize;
+use policy::Verdict;
 use thiserror::Error;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::judge::Question;
+use crate::judge::{Answer, Caller, Question, RuledBy};
 use crate::refusal::{Reason, Refusal};
 
 /// The path in a record is cut here.
@@ -25,10 +24,10 @@ const MAX_PATH_BYTES: usize = 1_024;
 const LAST_RECORDS: Duration = Duration::from_secs(10);
 
 /// One record.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EgressRecord {
-    /// The call that the request belongs to.
-    pub call_id: CallId,
+    /// Whose request it is, and of which call.
+    pub caller: Arc<Caller>,
     /// The same in the records of one request; counts from 1 at each door.
     pub request: u64,
     /// What happened.
@@ -37,6 +36,8 @@ pub struct EgressRecord {
     pub at_us: u64,
     /// `http`, `https`, `connect`, `websocket` or `raw`; none when the request was not read.
     pub protocol: Option<&'static str>,
+    /// `http` or `https`; of a tunnel, of what is in it.
+    pub scheme: Option<&'static str>,
     /// As it was asked.
     pub method: Option<String>,
     /// In the proxy's one form.
@@ -51,9 +52,11 @@ pub struct EgressRecord {
     pub verdict: Verdict,
     /// The rules that took effect.
     pub rules: Vec<String>,
-    /// Why it was refused, as a word and in words.
+    /// Which policy decided; none where none was asked.
+    pub ruled_by: Option<RuledBy>,
+    /// Why it was refused or cut off.
     pub reason: Option<Reason>,
-    /// The reason in words.
+    /// The reason in words; of one that is admitted, the policy's.
     pub detail: Option<String>,
     /// The status of the server's answer.
     pub status: Option<u16>,
@@ -66,8 +69,7 @@ pub struct EgressRecord {
 }
 
 /// What a record tells of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
     /// Nothing of it went out.
     Refused,
@@ -93,13 +95,14 @@ pub trait Sink: Send + Sync {
 
 impl EgressRecord {
     /// A record about nothing yet but its call. Nothing has gone out.
-    pub(crate) fn new(call_id: CallId, request: u64) -> Self {
+    pub(crate) fn new(caller: &Arc<Caller>, request: u64) -> Self {
         Self {
-            call_id,
+            caller: Arc::clone(caller),
             request,
             event: Event::Refused,
             at_us: now_us(),
             protocol: None,
+            scheme: None,
             method: None,
             host: None,
             port: None,
@@ -107,6 +110,7 @@ impl EgressRecord {
             address: None,
             verdict: Verdict::Allow,
             rules: Vec::new(),
+            ruled_by: None,
             reason: None,
             detail: None,
             status: None,
@@ -119,10 +123,18 @@ impl EgressRecord {
     /// Says what is asked.
     pub(crate) fn about(&mut self, question: &Question<'_>) {
         self.protocol = Some(question.protocol.as_str());
+        self.scheme = Some(question.scheme.as_str());
         self.method = Some(question.method.to_owned());
         self.host = Some(question.authority.host.to_string());
         self.port = Some(question.authority.port);
         self.path = question.target.map(|target| cut(&target.path));
+    }
+
+    /// Says why it is allowed.
+    pub(crate) fn allowed(&mut self, answer: Answer) {
+        self.rules = answer.rules;
+        self.ruled_by = answer.ruled_by;
+        self.detail = Some(answer.why);
     }
 
     /// The same request, refused.
@@ -150,6 +162,7 @@ impl EgressRecord {
             | Reason::NoAnswer => Verdict::Deny,
         };
         self.rules.clone_from(&refusal.rules);
+        self.ruled_by = refusal.ruled_by.as_deref().copied().or(self.ruled_by);
         self.because(refusal);
         self
     }

@@ -4,12 +4,12 @@
 //! It never holds a header's value, a body or a query. Cannot fail.
 
 use bytes::Bytes;
-use serde::Serialize;
 use serde_json::json;
 
+use crate::judge::RuledBy;
+
 /// The reason of a refusal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Reason {
     /// Bytes that are no request, or that two programs could read in two ways.
     Malformed,
@@ -127,6 +127,8 @@ pub struct Refusal {
     pub rules: Vec<String>,
     /// What the caller can do.
     pub next_steps: Vec<String>,
+    /// Which policy refused it; none where no policy did.
+    pub ruled_by: Option<Box<RuledBy>>,
 }
 
 impl Refusal {
@@ -137,6 +139,7 @@ impl Refusal {
             detail: detail.into(),
             rules: Vec::new(),
             next_steps: Vec::new(),
+            ruled_by: None,
         }
     }
 

@@ -32,7 +32,7 @@ use crate::exchange::Exchange;
 use crate::gate::{Gate, Heads};
 use crate::head::{Head, TUNNEL, malformed};
 use crate::host::Authority;
-use crate::judge::{Caller, Protocol, Question, Scheme};
+use crate::judge::{Caller, Counts, Protocol, Question, Scheme};
 use crate::limits::{MAX_HEAD_BYTES, MAX_HEADERS};
 use crate::record::{EgressRecord, Event};
 use crate::refusal::{Reason, Refusal};
@@ -128,7 +128,7 @@ impl Session {
         }
         if let Some(refusal) = refusal {
             let (number, _) = self.shared.meter.request();
-            self.refused(EgressRecord::new(self.caller.call_id, number), &refusal)
+            self.refused(EgressRecord::new(&self.caller, number), &refusal)
                 .await;
         }
         let after = self
@@ -151,7 +151,7 @@ impl Session {
 
     async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
         let (number, within) = self.shared.meter.request();
-        let mut record = EgressRecord::new(self.caller.call_id, number);
+        let mut record = EgressRecord::new(&self.caller, number);
         let Some(head) = self.heads.next() else {
             return refusal_answer(&malformed("the request has no head"), true);
         };
@@ -206,14 +206,14 @@ impl Session {
     ) -> Result<Admitted, Refusal> {
         let shared = &self.shared;
         record.about(question);
-        record.rules = shared.judge.judge(&self.caller, question)?.rules;
+        record.allowed(shared.judge.judge(&self.caller, question, Counts::No)?);
         shared.meter.host(&question.authority.host)?;
         let addresses = shared.names.addresses(&question.authority.host).await?;
         let question = Question {
             addresses: &addresses,
             ..question.clone()
         };
-        record.rules = shared.judge.judge(&self.caller, &question)?.rules;
+        record.allowed(shared.judge.judge(&self.caller, &question, Counts::Yes)?);
         // One address out of reach is enough: answers that mix are how names are turned round.
         for address in addresses.iter() {
             shared.judge.reaches(&self.caller, &question, *address)?;

@@ -12,6 +12,8 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, SanType, date_time_ymd,
@@ -66,6 +68,20 @@ pub enum Trust {
     SystemAnd(String),
     /// Those of these certificates in PEM alone.
     Only(String),
+}
+
+impl Trust {
+    /// The certificates in PEM, for a guest that is to believe the same servers.
+    ///
+    /// # Errors
+    /// [`TlsError`] when the host trusts none.
+    pub fn to_pem(&self) -> Result<String, TlsError> {
+        match self {
+            Self::System => system_pem(),
+            Self::SystemAnd(more) => Ok(system_pem()? + more),
+            Self::Only(pem) => Ok(pem.clone()),
+        }
+    }
 }
 
 /// The certificate authority of an installation.
@@ -231,6 +247,31 @@ fn add_system(roots: &mut RootCertStore) -> Result<(), TlsError> {
     Ok(())
 }
 
+/// Those that the host trusts, each as RFC 7468 has it.
+fn system_pem() -> Result<String, TlsError> {
+    let found = rustls_native_certs::load_native_certs();
+    if found.certs.is_empty() {
+        return Err(TlsError::NoRoots);
+    }
+    Ok(found.certs.iter().map(|one| pem(one)).collect())
+}
+
+fn pem(certificate: &CertificateDer<'_>) -> String {
+    const LINE_CHARS: usize = 64;
+    let encoded = BASE64_STANDARD.encode(certificate);
+    let mut text = "-----BEGIN CERTIFICATE-----\n".to_owned();
+    for (at, character) in encoded.char_indices() {
+        text.push(character);
+        if (at + 1) % LINE_CHARS == 0 {
+            text.push('\n');
+        }
+    }
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text + "-----END CERTIFICATE-----\n"
+}
+
 fn add_pem(roots: &mut RootCertStore, pem: &str) -> Result<(), TlsError> {
     for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
         let certificate = certificate.map_err(|error| TlsError::Roots(error.to_string()))?;
@@ -288,6 +329,15 @@ mod tests {
         }
         let kept = authority.configs.lock().unwrap().len();
         assert!(kept <= MAX_CERTIFICATES);
+    }
+
+    #[test]
+    fn a_certificate_is_written_as_it_is_read() {
+        let text = Authority::make().unwrap().certificate_pem().to_owned();
+        let read = CertificateDer::from_pem_slice(text.as_bytes()).unwrap();
+        let again = CertificateDer::from_pem_slice(pem(&read).as_bytes()).unwrap();
+        assert_eq!(read, again);
+        assert!(pem(&read).lines().all(|line| line.len() <= 64));
     }
 
     #[test]

@@ -23,7 +23,7 @@ use crate::exchange::Exchange;
 use crate::head::TUNNEL;
 use crate::hello::{self, ACCESS_DENIED, Hello, Opening};
 use crate::host::{Authority, Host};
-use crate::judge::{Protocol, Question, Scheme};
+use crate::judge::{Counts, Protocol, Question, Scheme};
 use crate::record::EgressRecord;
 use crate::refusal::{Reason, Refusal};
 use crate::relay::relay;
@@ -195,13 +195,17 @@ async fn unread(
     };
     let judge = &session.shared.judge;
     if judge
-        .judge(&session.caller, &question(Protocol::Raw, &known))
+        .judge(
+            &session.caller,
+            &question(Protocol::Raw, &known),
+            Counts::No,
+        )
         .is_err()
     {
         return Err((otherwise, guest));
     }
     let (number, _) = session.shared.meter.request();
-    let mut record = EgressRecord::new(session.caller.call_id, number);
+    let mut record = EgressRecord::new(&session.caller, number);
     let admitted = session
         .admit(&question(Protocol::Raw, &[]), &mut record)
         .await;
@@ -232,7 +236,7 @@ async fn refuse(
     is_tls: bool,
 ) {
     let (number, _) = session.shared.meter.request();
-    let mut record = EgressRecord::new(session.caller.call_id, number);
+    let mut record = EgressRecord::new(&session.caller, number);
     record.about(&Question {
         protocol: Protocol::Connect,
         scheme: Scheme::Https,

@@ -9,6 +9,10 @@
 //!    │◄──── Said::Ended, File …, Done ────│  and nothing after that
 //! ```
 //!
+//! Where the call has a way out, the first process also offers it: bytes between [`PROXY_PORT`] of the
+//! container's loopback and a socket of the daemon's that is mounted. It decides nothing there and
+//! reads nothing; what may go out is judged on the other side.
+//!
 //! A frame is a little-endian `u32` length and that many bytes of postcard. Both sides bound the
 //! length before they take memory. The daemon trusts nothing that it reads: the guest runs as the
 //! same user as this process, so what comes after `Start` may be the guest's own words. It says
@@ -19,7 +23,7 @@ use std::io::{self, Read, Write};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// Version of the frames. An image carries its own `lazaret-init`; another version is refused.
-pub const WIRE_VERSION: u32 = 1;
+pub const WIRE_VERSION: u32 = 2;
 
 /// Longest [`Start`]: files, code and standard input, as the profiles' limits can be at most.
 pub const MAX_START_BYTES: u32 = 256 << 20;
@@ -39,6 +43,18 @@ pub const SCRATCH: &str = "/tmp";
 /// Where an image has this program.
 pub const INIT_PATH: &str = "/.lazaret/init";
 
+/// Where the daemon's directory with the way out is mounted, read-only, if there is one.
+pub const EGRESS: &str = "/run/lazaret";
+
+/// The socket in that directory.
+pub const EGRESS_SOCKET: &str = "egress.sock";
+
+/// The certificates in that directory that programs are to trust, where the daemon has put some.
+pub const EGRESS_AUTHORITIES: &str = "authorities.pem";
+
+/// The port of the proxy on the container's loopback: the usual one of proxies.
+pub const PROXY_PORT: u16 = 3_128;
+
 /// One program to run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Start {
@@ -56,6 +72,8 @@ pub struct Start {
     pub collect: Vec<String>,
     /// What it may use, as far as it is counted in here.
     pub limits: InitLimits,
+    /// The socket that [`PROXY_PORT`] leads to while it runs; nothing where there is no way out.
+    pub egress_socket: Option<String>,
 }
 
 /// Limits that are kept inside the container; the kernel and the daemon keep the others.

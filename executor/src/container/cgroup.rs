@@ -1,7 +1,7 @@
 //! A container's control groups, read from outside: limits, and what was used.
 //!
-//! Version 1 and 2. A daemon that does not see the host's `/sys/fs/cgroup`, or that looks from
-//! another process namespace, finds nothing; the receipt says so.
+//! Version 1 and 2. A daemon that may not look at Docker's processes finds nothing, and the receipt
+//! says so; one that may look and finds no groups does not use the container.
 
 use std::fs;
 use std::fs::File;

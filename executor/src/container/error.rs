@@ -36,6 +36,17 @@ pub enum ContainerError {
         "docker has no runtime `{0}`; install it and name it in daemon.json (docs/CONTAINERS.md has the lines)"
     )]
     NoOciRuntime(&'static str),
+    /// gVisor keeps its guests from the socket of the way out.
+    #[error(
+        "docker's runtime `runsc` lets no socket of the host through; add `--host-uds=open` to its `runtimeArgs` in daemon.json"
+    )]
+    NoHostSockets,
+    /// Nobody opens doors.
+    #[error("the profile has a way out, and nothing here opens one; run it in the daemon")]
+    NoDoors,
+    /// The way out cannot be opened.
+    #[error("the way out of the container cannot be opened: {0}")]
+    Door(String),
     /// Docker has not what the lock file names.
     #[error(
         "docker does not have the image of runtime `{0}` any more; run `lazaret runtime build {0}`"

@@ -1,4 +1,4 @@
-//! Who lives: one locked file for each process that makes containers for one installation.
+//! Who lives: one locked file for each process that makes containers, or doors, for one installation.
 //!
 //! A daemon and a command line may share a state directory. Each container bears the life of the
 //! process that made it, and only one whose life is over was left behind. The kernel drops a lock
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 /// This process's sign of life, for as long as it is not dropped.
 #[derive(Debug)]
-pub(crate) struct Life {
+pub struct Life {
     id: String,
     folder: PathBuf,
     _file: File,
@@ -20,7 +20,10 @@ pub(crate) struct Life {
 
 impl Life {
     /// Begins a life in `folder`, which is made if need be.
-    pub(crate) fn begin(folder: &Path) -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// What the kernel said.
+    pub fn begin(folder: &Path) -> io::Result<Self> {
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -42,13 +45,16 @@ impl Life {
         })
     }
 
-    pub(crate) fn id(&self) -> &str {
+    /// By which others know what this process has made.
+    #[must_use]
+    pub fn id(&self) -> &str {
         &self.id
     }
 
     /// Whether the life of this id is over. What cannot be found out is not over, so that nobody's
     /// running container is taken away.
-    pub(crate) fn is_over(&self, id: &str) -> bool {
+    #[must_use]
+    pub fn is_over(&self, id: &str) -> bool {
         // An id is a name of ours; a label could hold anything.
         if uuid::Uuid::try_parse(id).is_err() {
             return true;
@@ -60,7 +66,7 @@ impl Life {
     }
 
     /// Forgets a life that is over and left nothing.
-    pub(crate) fn forget(&self, id: &str) {
+    pub fn forget(&self, id: &str) {
         if id != self.id && uuid::Uuid::try_parse(id).is_ok() {
             drop(fs::remove_file(path(&self.folder, id)));
         }

@@ -5,18 +5,22 @@
 //! that is weaker than the plan ends it.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bollard::models::{ContainerInspectResponse, ContainerState};
-use container_init::{End, Ended, InitLimits, OutputStream, Report, Said, Start, encode_frame};
-use policy::Limits;
+use container_init::{
+    EGRESS, EGRESS_SOCKET, End, Ended, InitLimits, OutputStream, Report, Said, Start, encode_frame,
+};
+use policy::{Limits, Permit};
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::{Instant as Moment, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::cgroup::{Groups, MemoryEvents};
 use super::docker::{Docker, Input};
+use super::door::{Door, variables};
 use super::error::ContainerError;
 use super::frames::Frames;
 use super::plan::ContainerPlan;
@@ -60,6 +64,8 @@ pub(crate) struct Container {
     pid: u32,
     groups: Option<Groups>,
     memory_events: Option<MemoryEvents>,
+    /// The way out, if its plan has one.
+    pub(crate) door: Option<Box<dyn Door>>,
     /// Since when it waits.
     pub(crate) ready_at: Instant,
 }
@@ -79,9 +85,27 @@ impl Container {
         plan: &ContainerPlan,
         image: &str,
         labels: HashMap<String, String>,
+        door: Option<Box<dyn Door>>,
     ) -> Result<Self, ContainerError> {
-        let id = docker.create(plan.body(image, labels)).await?;
-        match Self::raise(docker, &id, plan, image).await {
+        let directory = door.as_ref().map(|door| door.directory().to_owned());
+        match Self::create(docker, plan, image, labels, directory.as_deref()).await {
+            Ok(container) => Ok(Self { door, ..container }),
+            Err(error) => {
+                shut(door).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn create(
+        docker: &Docker,
+        plan: &ContainerPlan,
+        image: &str,
+        labels: HashMap<String, String>,
+        door: Option<&Path>,
+    ) -> Result<Self, ContainerError> {
+        let id = docker.create(plan.body(image, labels, door)).await?;
+        match Self::raise(docker, &id, plan, image, door).await {
             Ok(container) => Ok(container),
             Err(error) => {
                 remove(docker, &id).await;
@@ -95,10 +119,11 @@ impl Container {
         id: &str,
         plan: &ContainerPlan,
         image: &str,
+        door: Option<&Path>,
     ) -> Result<Self, ContainerError> {
         let made = docker.inspect(id).await?;
         ContainerSettings::of(&made)
-            .verify(plan, image)
+            .verify(plan, image, door)
             .map_err(ContainerError::Weaker)?;
         let (output, input) = docker.attach(id).await?;
         let mut frames = Frames::new(output);
@@ -115,6 +140,7 @@ impl Container {
             pid,
             memory_events: groups.as_ref().and_then(Groups::memory_events),
             groups,
+            door: None,
             ready_at: Instant::now(),
         })
     }
@@ -122,6 +148,17 @@ impl Container {
     /// Docker's id of it.
     pub(crate) fn id(&self) -> &str {
         &self.id
+    }
+
+    /// The call of `permit` begins: its door opens for it, and its program finds the way there.
+    pub(crate) fn begin(&self, permit: &Permit, start: &mut Start) {
+        let Some(door) = &self.door else { return };
+        // What the container itself gives has the last word.
+        let given = std::mem::take(&mut start.environment);
+        start.environment = door.begin(permit);
+        start.environment.extend(variables(door.directory()));
+        start.environment.extend(given);
+        start.egress_socket = Some(format!("{EGRESS}/{EGRESS_SOCKET}"));
     }
 
     /// Its first process, as the host numbers it.
@@ -139,8 +176,9 @@ impl Container {
     ) -> Result<ContainerFacts, ContainerError> {
         let seen = docker.inspect(&self.id).await?;
         let settings = ContainerSettings::of(&seen);
+        let door = self.door.as_ref().map(|door| door.directory());
         settings
-            .verify(plan, image)
+            .verify(plan, image, door)
             .map_err(ContainerError::Weaker)?;
         if pid(&seen) != self.pid || self.pid == 0 {
             return Err(ContainerError::Init("is gone".to_owned()));
@@ -154,6 +192,11 @@ impl Container {
         if let Some(seen) = &observed {
             let own = jail::own().map_err(unseen)?;
             verify_observed(seen, &own, plan).map_err(ContainerError::Weaker)?;
+            if kernel_limits.is_none() {
+                // Whoever sees the process sees its groups, unless something is hidden.
+                let why = "its control groups cannot be read back".to_owned();
+                return Err(ContainerError::Weaker(why));
+            }
         }
         Ok(ContainerFacts {
             id: self.id.clone(),
@@ -258,7 +301,9 @@ impl Container {
             }
             match docker.inspect(&self.id).await {
                 Ok(seen) => state = seen.state.unwrap_or_default(),
-                Err(_gone) => return Ending::Killed("docker lost it".to_owned()),
+                Err(gone) => {
+                    return Ending::Killed(format!("it cannot be heard any more: {gone}"));
+                }
             }
             // Docker may hear of the memory a moment after the end.
             let may_be_memory =
@@ -336,6 +381,13 @@ pub(crate) fn inner_limits(limits: &Limits) -> InitLimits {
         output_bytes: limits.output_bytes,
         file_bytes: limits.file_bytes,
         file_count: limits.file_count,
+    }
+}
+
+/// Close a door, if there is one: the last record of its requests is written then.
+pub(crate) async fn shut(door: Option<Box<dyn Door>>) {
+    if let Some(door) = door {
+        door.close().await;
     }
 }
 

@@ -8,17 +8,20 @@
 //!  │     │            │  make, look,   │   Ready ► waits ► Start ► program│
 //!  │  compare, or     │◄─ start ──────►│   frames over stdin and stdout   │
 //!  │  end it          │                │   /workspace, /tmp: in memory    │
-//!  └──────────────────┘                │   no network, no host path       │
+//!  └──────────────────┘                │   no network, no host path; or   │
+//!                                      │   one: a door, a socket of ours  │
 //!                                      └──────────────────────────────────┘
 //! ```
 //!
 //! A container takes one call and is thrown away. It never sees Docker's socket, a file of the
-//! host or the daemon's environment. What cannot be made as the profile asks is not made: the
+//! host or the daemon's environment. Where its profile has a way out, that is one mounted socket
+//! ([`Door`]). What cannot be made as the profile asks is not made: the
 //! call ends as a failed launch that names what is missing, and nothing runs elsewhere instead.
 
 mod build;
 mod cgroup;
 mod docker;
+mod door;
 mod error;
 mod frames;
 mod image;
@@ -30,11 +33,15 @@ mod pool;
 mod seccomp;
 mod verify;
 
+pub use container_init::{EGRESS_AUTHORITIES, EGRESS_SOCKET};
+
 pub use build::{BuildError, build_image};
 pub use cgroup::CgroupLimits;
 pub use docker::DOCKER_SOCKET;
+pub use door::{Closing, Door, DoorPlan, Doors};
 pub use error::ContainerError;
 pub use image::{ImageError, ImageLock, ImageState, ImageStore};
+pub use life::Life;
 pub use manifest::{Debian, DebianPackage, ImageManifest, Language, image_manifests};
 pub use plan::{ContainerPlan, GUEST_ID, OciRuntime, PlanError, plan};
 pub use pool::{ContainerHost, Containers, DockerAbout};

@@ -2,17 +2,20 @@
 //!
 //! A plan has no field for a privileged container, a namespace or path of the host, a device, an
 //! added capability or Docker's socket: no profile can ask for them, because there is nothing to
-//! ask with.
+//! ask with. The one directory that can be mounted is that of the container's own door.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use bollard::models::{
-    ContainerCreateBody, HostConfig, HostConfigCgroupnsModeEnum, HostConfigLogConfig,
-    ResourcesUlimits, RestartPolicy, RestartPolicyNameEnum,
+    ContainerCreateBody, HostConfig, HostConfigCgroupnsModeEnum, HostConfigLogConfig, Mount,
+    MountBindOptions, MountBindOptionsPropagationEnum, MountType, ResourcesUlimits, RestartPolicy,
+    RestartPolicyNameEnum,
 };
-use container_init::{INIT_PATH, SCRATCH, WORKSPACE};
+use container_init::{EGRESS, INIT_PATH, SCRATCH, WORKSPACE};
 use policy::{Backend, Profile};
 
+use super::door::DoorPlan;
 use super::seccomp::Seccomp;
 
 /// The user and group that a program is: nobody's on the host, and in no image but ours.
@@ -58,7 +61,13 @@ const ALWAYS: [&str; 7] = [
 ];
 
 /// The other layers that this backend knows.
-const KNOWN: [&str; 4] = ["read_only_root", "rlimits", "gvisor", "seccomp"];
+const KNOWN: [&str; 5] = [
+    "read_only_root",
+    "rlimits",
+    "gvisor",
+    "seccomp",
+    "egress_proxy",
+];
 
 /// The programs that Docker has containers run by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -99,6 +108,8 @@ pub struct ContainerPlan {
     pub cpu_milli: u64,
     /// Open files of one process.
     pub open_files: u64,
+    /// The way out, if it has one.
+    pub door: Option<DoorPlan>,
 }
 
 /// Why a profile is no plan for a container.
@@ -188,6 +199,7 @@ pub fn plan(profile: &Profile, memory_bytes: u64) -> Result<ContainerPlan, PlanE
         pids: PIDS,
         cpu_milli: CPU_MILLI,
         open_files: OPEN_FILES,
+        door: DoorPlan::of(profile),
     })
 }
 
@@ -243,9 +255,15 @@ fn check_limits(profile: &Profile, memory_bytes: u64) -> Result<(), PlanError> {
 }
 
 impl ContainerPlan {
-    /// The request to Docker: this image, these labels, and nothing but the plan.
+    /// The request to Docker: this image, these labels, the directory of its door, and nothing but
+    /// the plan.
     #[must_use]
-    pub fn body(&self, image: &str, labels: HashMap<String, String>) -> ContainerCreateBody {
+    pub fn body(
+        &self,
+        image: &str,
+        labels: HashMap<String, String>,
+        door: Option<&Path>,
+    ) -> ContainerCreateBody {
         ContainerCreateBody {
             image: Some(image.to_owned()),
             entrypoint: Some(vec![INIT_PATH.to_owned()]),
@@ -262,14 +280,14 @@ impl ContainerPlan {
             stdin_once: Some(true),
             tty: Some(false),
             network_disabled: Some(true),
-            host_config: Some(self.host_config()),
+            host_config: Some(self.host_config(door)),
             ..ContainerCreateBody::default()
         }
     }
 
     /// Everything that keeps the guest in, as Docker spells it.
     #[must_use]
-    pub fn host_config(&self) -> HostConfig {
+    pub fn host_config(&self, door: Option<&Path>) -> HostConfig {
         let whole = |number: u64| Some(i64::try_from(number).unwrap_or(i64::MAX));
         HostConfig {
             runtime: Some(self.oci_runtime.name().to_owned()),
@@ -284,6 +302,7 @@ impl ContainerPlan {
                 (WORKSPACE.to_owned(), self.tmpfs()),
                 (SCRATCH.to_owned(), self.tmpfs()),
             ])),
+            mounts: door.map(|directory| vec![mount(directory)]),
             shm_size: whole(SHARED_BYTES),
             memory: whole(self.memory_bytes),
             // Equal to the memory: no swap.
@@ -327,6 +346,21 @@ impl ContainerPlan {
     }
 }
 
+/// Of the door: read-only, itself alone, and nothing that is mounted there later on either side.
+fn mount(directory: &Path) -> Mount {
+    Mount {
+        typ: Some(MountType::BIND),
+        source: Some(directory.to_string_lossy().into_owned()),
+        target: Some(EGRESS.to_owned()),
+        read_only: Some(true),
+        bind_options: Some(MountBindOptions {
+            propagation: Some(MountBindOptionsPropagationEnum::RPRIVATE),
+            ..MountBindOptions::default()
+        }),
+        ..Mount::default()
+    }
+}
+
 fn ulimit(name: &str, limit: u64) -> ResourcesUlimits {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     ResourcesUlimits {
@@ -337,7 +371,7 @@ fn ulimit(name: &str, limit: u64) -> ResourcesUlimits {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
+#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 mod tests {
     use policy::{Profiles, shipped};
 
@@ -366,22 +400,42 @@ mod tests {
     }
 
     #[test]
-    fn every_shipped_profile_is_a_plan_but_the_one_with_a_way_out() {
+    fn every_shipped_profile_is_a_plan_and_one_has_a_way_out() {
         for shipped in shipped::PROFILES
             .iter()
             .filter(|one| !one.file.starts_with("wasm"))
         {
-            let made = profile(shipped.file, str::to_owned);
-            match shipped.file {
-                "container-egress.toml" => assert!(matches!(
-                    made,
-                    Err(PlanError::Unknown {
-                        layer: "egress_proxy",
-                        ..
-                    })
-                )),
-                _ => assert!(made.is_ok(), "{}: {made:?}", shipped.file),
-            }
+            let made = profile(shipped.file, str::to_owned).unwrap();
+            let has_door = shipped.file == "container-egress.toml";
+            assert_eq!(made.door.is_some(), has_door, "{}", shipped.file);
+        }
+    }
+
+    #[test]
+    fn a_profile_says_which_tls_is_looked_into() {
+        let inspect = |from: &str, to: &str| {
+            let made = profile("container-egress.toml", |text| text.replace(from, to));
+            made.unwrap().door.unwrap().inspect
+        };
+        assert_eq!(inspect("", ""), policy::Inspect::Nothing);
+        let everything = inspect(
+            "[layers.egress_proxy]",
+            "[layers.egress_proxy]\ninspect = \"everything\"",
+        );
+        assert_eq!(everything, policy::Inspect::Everything);
+    }
+
+    #[test]
+    fn the_only_path_of_the_host_is_that_of_the_door() {
+        for shipped in shipped::PROFILES
+            .iter()
+            .filter(|one| !one.file.starts_with("wasm"))
+        {
+            let made = profile(shipped.file, str::to_owned).unwrap();
+            assert_eq!(made.host_config(None).mounts, None);
+            let mounts = made.host_config(Some(Path::new("/d"))).mounts.unwrap();
+            assert_eq!(mounts.len(), 1);
+            assert_eq!(mounts[0].read_only, Some(true));
         }
     }
 

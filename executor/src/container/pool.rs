@@ -19,10 +19,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::docker::Docker;
+use super::door::{Door, DoorPlan, Doors};
 use super::error::ContainerError;
 use super::image::{ImageError, ImageLock, ImageStore};
 use super::life::Life;
-use super::live::{Container, inner_limits};
+use super::live::{Container, inner_limits, shut};
 use super::manifest::ImageManifest;
 use super::plan::{ContainerPlan, OciRuntime, plan};
 use crate::admitted::Admitted;
@@ -48,6 +49,9 @@ const IDLE_WAIT: Duration = Duration::from_secs(600);
 /// How often a waiting container is looked at.
 const IDLE_STEP: Duration = Duration::from_secs(30);
 
+/// The arguments by which gVisor lets a guest connect to a mounted socket.
+const HOST_SOCKETS: [&str; 3] = ["--host-uds=open", "--host-uds=all", "--fsgofer-host-uds"];
+
 /// What every program finds in its environment, and nothing else.
 const ENVIRONMENT: [(&str, &str); 4] = [
     (
@@ -72,6 +76,8 @@ pub struct ContainerHost {
     pub lives: PathBuf,
     /// How many containers.
     pub pool: PoolSettings,
+    /// Opens the way out of containers; without it a profile that has one is not run.
+    pub doors: Option<Arc<dyn Doors>>,
 }
 
 /// What Docker tells of itself.
@@ -188,7 +194,7 @@ impl Containers {
         DockerAbout::of(&self.0.docker).await
     }
 
-    /// Remove what an earlier life of this installation left behind, and say how many that were.
+    /// Remove what dead processes of this installation left behind, and say how many that were.
     /// It is done once, before the first container is made.
     ///
     /// # Errors
@@ -203,7 +209,7 @@ impl Containers {
     /// What is missing.
     pub async fn check(&self, profile: &Profile) -> Result<(), ContainerError> {
         let plan = plan(profile, profile.limits().memory_bytes)?;
-        self.about().await?.oci(plan.oci_runtime).map(drop)
+        self.about().await?.oci(&plan).map(drop)
     }
 
     /// Whether runtime `name` is built, and Docker has its image.
@@ -272,12 +278,15 @@ impl Containers {
             return Outcome::bare(Ending::Cancelled, None);
         };
         let permit = admitted.permit();
-        let wanted = match self.0.wanted(permit) {
+        let mut wanted = match self.0.wanted(permit) {
             Ok(wanted) => wanted,
             Err(why) => return Outcome::bare(Ending::LaunchFailed(why), None),
         };
+        let start = std::mem::take(&mut wanted.start);
         self.enter(&wanted);
-        let outcome = self.run_in_slot(slot, permit, &wanted, cancel, tap).await;
+        let outcome = self
+            .run_in_slot(slot, permit, &wanted, start, cancel, tap)
+            .await;
         self.leave(&wanted);
         outcome
     }
@@ -287,6 +296,7 @@ impl Containers {
         slot: OwnedSemaphorePermit,
         permit: &Permit,
         wanted: &Wanted,
+        mut start: Start,
         cancel: &CancellationToken,
         tap: &dyn WorkerTap,
     ) -> Outcome {
@@ -298,11 +308,14 @@ impl Containers {
         tap.ready(pid);
         let docker = &self.0.docker;
         let limits = permit.grant().limits();
+        made.container.begin(permit, &mut start);
         let call = made
             .container
-            .call(docker, &wanted.start, limits, cancel, || tap.sent(pid));
+            .call(docker, &start, limits, cancel, || tap.sent(pid));
         let mut outcome = call.await;
         tap.answered(pid);
+        // Before the outcome: every request of the call is in the ledger then.
+        shut(made.container.door.take()).await;
         outcome.receipt = Some(receipt(permit, made.about.clone(), facts, warm));
         self.bury(slot, made);
         outcome
@@ -556,6 +569,8 @@ impl Inner {
             files: files.collect(),
             collect: program.collect,
             limits: inner_limits(limits),
+            // Said when the container is handed out.
+            egress_socket: None,
         };
         Ok(Wanted {
             shelved: limits.memory_bytes == profile.limits().memory_bytes,
@@ -569,6 +584,11 @@ impl Inner {
             image,
             start,
         })
+    }
+
+    fn open(&self, door: &DoorPlan) -> Result<Box<dyn Door>, ContainerError> {
+        let doors = self.host.doors.as_ref().ok_or(ContainerError::NoDoors)?;
+        doors.open(door).map_err(ContainerError::Door)
     }
 
     /// Removes what no living process of this installation has made.
@@ -609,13 +629,15 @@ impl Inner {
         self.sweep().await?;
         self.remove_left().await;
         let info = DockerAbout::of(&self.docker).await?;
-        let oci_runtime = info.oci(plan.oci_runtime)?;
+        let oci_runtime = info.oci(plan)?;
         let labels = HashMap::from([
             (LABEL.to_owned(), self.host.installation.clone()),
             (LABEL_LIFE.to_owned(), self.life().await?.id().to_owned()),
             (LABEL_PROFILE.to_owned(), profile.to_owned()),
         ]);
-        let container = Container::make(&self.docker, plan, &image.lock.image, labels).await?;
+        let door = plan.door.as_ref().map(|door| self.open(door)).transpose()?;
+        let made = Container::make(&self.docker, plan, &image.lock.image, labels, door);
+        let container = made.await?;
         Ok(Made {
             container,
             about: ImageReceipt {
@@ -656,14 +678,20 @@ impl DockerAbout {
         })
     }
 
-    /// The OCI runtime with its program and arguments.
-    fn oci(&self, wanted: OciRuntime) -> Result<String, ContainerError> {
-        let found = self
-            .oci_runtimes
-            .iter()
-            .find(|(name, _)| name == wanted.name());
-        let (name, line) = found.ok_or(ContainerError::NoOciRuntime(wanted.name()))?;
-        Ok(format!("{name}: {line}"))
+    /// The OCI runtime with its program and arguments, which must let a door through if the plan has
+    /// one.
+    fn oci(&self, plan: &ContainerPlan) -> Result<String, ContainerError> {
+        let wanted = plan.oci_runtime.name();
+        let found = self.oci_runtimes.iter().find(|(name, _)| name == wanted);
+        let (name, line) = found.ok_or(ContainerError::NoOciRuntime(wanted))?;
+        let lets_through = match plan.oci_runtime {
+            OciRuntime::Runc => true,
+            OciRuntime::Runsc => line.split(' ').any(|word| HOST_SOCKETS.contains(&word)),
+        };
+        match plan.door.is_none() || lets_through {
+            true => Ok(format!("{name}: {line}")),
+            false => Err(ContainerError::NoHostSockets),
+        }
     }
 }
 

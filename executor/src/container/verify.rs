@@ -6,9 +6,10 @@
 //! where the daemon cannot see the host's processes; the receipt says which facts it rests on.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use bollard::models::{ContainerInspectResponse, HostConfig, HostConfigCgroupnsModeEnum};
-use container_init::{Report, SCRATCH, WIRE_VERSION, WORKSPACE};
+use container_init::{EGRESS, Report, SCRATCH, WIRE_VERSION, WORKSPACE};
 use serde::Serialize;
 
 use super::cgroup::CgroupLimits;
@@ -53,8 +54,8 @@ pub struct ContainerSettings {
     pub rlimits: BTreeMap<String, (i64, i64)>,
     /// File systems in memory: where, and their options.
     pub tmpfs: BTreeMap<String, String>,
-    /// What is mounted from the host or from a volume: nothing.
-    pub mounts: Vec<String>,
+    /// What is mounted from the host or from a volume: nothing, or the directory of the door.
+    pub mounts: BTreeSet<String>,
     /// Devices of the host: none.
     pub devices: Vec<String>,
     /// What would make all of the above worthless, by name: nothing.
@@ -97,12 +98,17 @@ impl ContainerSettings {
         }
     }
 
-    /// The first thing that is weaker than the plan.
+    /// The first thing that is weaker than the plan. `door` is the directory that may be mounted.
     ///
     /// # Errors
     /// What it is, in one line.
-    pub fn verify(&self, plan: &ContainerPlan, image: &str) -> Result<(), String> {
-        let wanted = Self::of(&wanted(plan, image));
+    pub fn verify(
+        &self,
+        plan: &ContainerPlan,
+        image: &str,
+        door: Option<&Path>,
+    ) -> Result<(), String> {
+        let wanted = Self::of(&wanted(plan, image, door));
         let pairs = [
             ("image", self.image == wanted.image),
             ("oci_runtime", self.oci_runtime == wanted.oci_runtime),
@@ -127,13 +133,13 @@ impl ContainerSettings {
             ("cpu", self.cpu_milli == wanted.cpu_milli),
             ("rlimits", self.rlimits == wanted.rlimits),
             ("tmpfs", self.tmpfs == wanted.tmpfs),
+            ("mounts", self.mounts == wanted.mounts),
         ];
         if let Some((what, _)) = pairs.into_iter().find(|(_, holds)| !holds) {
             return Err(format!("docker did not set `{what}` as asked"));
         }
         let nothing = [
             ("capabilities added", self.capabilities_added.len()),
-            ("mounts", self.mounts.len()),
             ("devices", self.devices.len()),
             ("dangerous settings", self.dangerous.len()),
         ];
@@ -145,10 +151,10 @@ impl ContainerSettings {
 }
 
 /// What Docker would say of a container that is exactly the plan.
-fn wanted(plan: &ContainerPlan, image: &str) -> ContainerInspectResponse {
+fn wanted(plan: &ContainerPlan, image: &str, door: Option<&Path>) -> ContainerInspectResponse {
     ContainerInspectResponse {
         image: Some(image.to_owned()),
-        host_config: Some(plan.host_config()),
+        host_config: Some(plan.host_config(door)),
         config: Some(bollard::models::ContainerConfig {
             user: Some(format!("{GUEST_ID}:{GUEST_ID}")),
             ..bollard::models::ContainerConfig::default()
@@ -181,19 +187,30 @@ fn rlimits(host: &HostConfig) -> BTreeMap<String, (i64, i64)> {
     limits.filter_map(limit).collect()
 }
 
-fn mounts(seen: &ContainerInspectResponse, host: &HostConfig) -> Vec<String> {
+/// What was asked for and what came of it, in one form: a mount that is both stands there once.
+fn mounts(seen: &ContainerInspectResponse, host: &HostConfig) -> BTreeSet<String> {
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
     let points = seen.mounts.iter().flatten().map(|mount| {
-        let text = |value: &Option<String>| value.clone().unwrap_or_default();
-        format!("{} at {}", text(&mount.source), text(&mount.destination))
+        let writable = mount.rw != Some(false);
+        let (from, to) = (text(&mount.source), text(&mount.destination));
+        mount_line(&text(&mount.typ), &from, &to, writable)
     });
     let binds = host.binds.iter().flatten().cloned();
     let from = host.volumes_from.iter().flatten().cloned();
-    let mounts = host
-        .mounts
-        .iter()
-        .flatten()
-        .map(|mount| format!("{mount:?}"));
+    let mounts = host.mounts.iter().flatten().map(|mount| {
+        let writable = mount.read_only != Some(true);
+        let kind = mount.typ.map(|kind| kind.to_string()).unwrap_or_default();
+        mount_line(&kind, &text(&mount.source), &text(&mount.target), writable)
+    });
     points.chain(binds).chain(from).chain(mounts).collect()
+}
+
+fn mount_line(kind: &str, from: &str, to: &str, writable: bool) -> String {
+    let how = match writable {
+        true => "writable",
+        false => "read-only",
+    };
+    format!("{kind} of {from} at {to}, {how}")
 }
 
 fn devices(host: &HostConfig) -> Vec<String> {
@@ -287,6 +304,7 @@ pub(crate) fn verify_report(
         ("runc", !linux || report.kernel_version == host.version),
         ("workspace", is_private(report, WORKSPACE)),
         ("scratch", is_private(report, SCRATCH)),
+        ("egress_proxy", has_its_door(report, plan)),
         ("rlimits", is_limited(report, plan)),
         ("devices", strange.is_none()),
     ];
@@ -374,6 +392,22 @@ fn is_private(report: &Report, point: &str) -> bool {
     mount.is_some_and(|mount| mount.kind == "tmpfs")
 }
 
+/// The door is mounted, read-only, where the plan has one, and nothing is there where it has none.
+fn has_its_door(report: &Report, plan: &ContainerPlan) -> bool {
+    let below = |point: &str| {
+        let rest = point.strip_prefix(EGRESS);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let mut there = report.mounts.iter().filter(|mount| below(&mount.point));
+    match (&plan.door, there.next(), there.next()) {
+        (None, None, _) => true,
+        (Some(_), Some(one), None) => {
+            one.point == EGRESS && one.options.iter().any(|option| option == "ro")
+        }
+        (Some(_) | None, _, _) => false,
+    }
+}
+
 fn is_limited(report: &Report, plan: &ContainerPlan) -> bool {
     let hard = |name: &str| {
         report
@@ -442,7 +476,7 @@ mod tests {
     /// Changes that make a container weaker, each of which must be noticed.
     type Change = (&'static str, fn(&mut ContainerInspectResponse));
 
-    const WEAKER: [Change; 22] = [
+    const WEAKER: [Change; 23] = [
         ("image", |seen| seen.image = Some("sha256:1".into())),
         ("runtime", |seen| host(seen).runtime = Some("other".into())),
         ("user", |seen| {
@@ -480,7 +514,15 @@ mod tests {
             host(seen).binds = Some(vec!["/var/run/docker.sock:/s".into()])
         }),
         ("mount", |seen| {
-            seen.mounts = Some(vec![MountPoint::default()])
+            seen.mounts
+                .get_or_insert_default()
+                .push(MountPoint::default())
+        }),
+        ("writable", |seen| {
+            host(seen).mounts = Some(vec![bollard::models::Mount {
+                target: Some(EGRESS.into()),
+                ..bollard::models::Mount::default()
+            }])
         }),
         ("device", |seen| {
             host(seen).devices = Some(vec![DeviceMapping::default()])
@@ -490,26 +532,53 @@ mod tests {
 
     #[test]
     fn what_is_exactly_the_plan_holds_and_everything_weaker_does_not() {
-        for profile in ["container-offline", "docker-trusted"] {
+        let door = Path::new("/state/egress/1");
+        for (profile, door) in [
+            ("container-offline", None),
+            ("docker-trusted", None),
+            ("container-egress", Some(door)),
+        ] {
             let plan = plan_of(profile);
-            let settings = |seen: &ContainerInspectResponse| ContainerSettings::of(seen);
-            assert_eq!(settings(&wanted(&plan, IMAGE)).verify(&plan, IMAGE), Ok(()));
+            let verify = |seen: &ContainerInspectResponse| {
+                ContainerSettings::of(seen).verify(&plan, IMAGE, door)
+            };
+            assert_eq!(verify(&wanted(&plan, IMAGE, door)), Ok(()));
             for (what, change) in WEAKER {
-                let mut seen = wanted(&plan, IMAGE);
+                let mut seen = wanted(&plan, IMAGE, door);
                 change(&mut seen);
-                assert!(
-                    settings(&seen).verify(&plan, IMAGE).is_err(),
-                    "{profile}: {what}"
-                );
+                assert!(verify(&seen).is_err(), "{profile}: {what}");
             }
         }
     }
 
     #[test]
+    fn the_door_of_another_container_is_not_its_own() {
+        let plan = plan_of("container-egress");
+        let (own, other) = (Path::new("/state/egress/1"), Path::new("/state/egress/2"));
+        let verify = |seen: &ContainerInspectResponse, door| {
+            ContainerSettings::of(seen).verify(&plan, IMAGE, door)
+        };
+        assert_eq!(verify(&wanted(&plan, IMAGE, Some(own)), Some(own)), Ok(()));
+        for door in [Some(other), None] {
+            assert!(verify(&wanted(&plan, IMAGE, Some(own)), door).is_err());
+        }
+        // What came of it counts beside what was asked for.
+        let mut seen = wanted(&plan, IMAGE, Some(own));
+        seen.mounts = Some(vec![MountPoint {
+            typ: Some("bind".into()),
+            source: Some("/state/egress/1".into()),
+            destination: Some(EGRESS.into()),
+            rw: Some(true),
+            ..MountPoint::default()
+        }]);
+        assert!(verify(&seen, Some(own)).is_err());
+    }
+
+    #[test]
     fn a_plan_of_one_profile_is_not_that_of_another() {
         let (gvisor, runc) = (plan_of("container-offline"), plan_of("docker-trusted"));
-        let seen = ContainerSettings::of(&wanted(&runc, IMAGE));
-        assert!(seen.verify(&gvisor, IMAGE).is_err());
+        let seen = ContainerSettings::of(&wanted(&runc, IMAGE, None));
+        assert!(seen.verify(&gvisor, IMAGE, None).is_err());
     }
 
     fn report(plan: &ContainerPlan) -> Report {
@@ -573,6 +642,32 @@ mod tests {
         for (number, change) in weaker.into_iter().enumerate() {
             assert!(check(change).is_err(), "{number}");
         }
+    }
+
+    #[test]
+    fn a_door_is_where_the_plan_has_one_and_nowhere_else() {
+        let host = HostKernel {
+            version: "the host's".into(),
+        };
+        let check = |profile: &str, doors: &[(&str, &str)]| {
+            let plan = plan_of(profile);
+            let mut report = report(&plan);
+            let mounts = doors.iter().map(|(point, option)| SeenMount {
+                point: (*point).to_owned(),
+                kind: "9p".to_owned(),
+                source: "none".to_owned(),
+                options: vec![(*option).to_owned()],
+            });
+            report.mounts.extend(mounts);
+            verify_report(&report, &plan, &host).is_ok()
+        };
+        assert!(check("container-offline", &[]));
+        assert!(check("container-egress", &[(EGRESS, "ro")]));
+        assert!(!check("container-offline", &[(EGRESS, "ro")]));
+        assert!(!check("container-egress", &[]));
+        assert!(!check("container-egress", &[(EGRESS, "rw")]));
+        let two = [(EGRESS, "ro"), ("/run/lazaret/more", "ro")];
+        assert!(!check("container-egress", &two));
     }
 
     #[test]

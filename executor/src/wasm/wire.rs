@@ -5,9 +5,10 @@
 //! Both sides bound the length before they allocate. The daemon trusts nothing
 //! in a worker's frame: a worker may be running an attacker's code by then.
 
-use std::io::{self, Read, Write};
+use serde::{Deserialize, Serialize};
 
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+/// How a frame is cut from a stream; the same as between the daemon and a container.
+pub use container_init::{decode_frame, encode_frame, frame_length, read_frame, write_frame};
 
 /// Version of the frames. Daemon and worker are built together; a mix of two
 /// builds is refused at the first frame.
@@ -190,67 +191,3 @@ pub struct LeftOut {
 
 /// A worker's answer in the other roles: the artefact or module, or why there is none.
 pub type Compiled = Result<Vec<u8>, String>;
-
-/// Write one frame.
-///
-/// # Errors
-/// When the other side is gone, or the value is larger than `u32` can say.
-pub fn write_frame<T: Serialize>(to: &mut impl Write, value: &T) -> io::Result<()> {
-    to.write_all(&encode_frame(value)?)
-}
-
-/// The bytes of one frame, length first: one write, one system call.
-///
-/// # Errors
-/// When the value is larger than `u32` can say.
-pub fn encode_frame<T: Serialize>(value: &T) -> io::Result<Vec<u8>> {
-    let mut frame = postcard::to_extend(value, vec![0; 4]).map_err(io::Error::other)?;
-    let length = u32::try_from(frame.len().saturating_sub(4)).map_err(io::Error::other)?;
-    if let Some(head) = frame.first_chunk_mut::<4>() {
-        *head = length.to_le_bytes();
-    }
-    Ok(frame)
-}
-
-/// Read one frame of at most `max_bytes`.
-///
-/// # Errors
-/// `UnexpectedEof` when the other side is gone, `InvalidData` when the frame is
-/// longer than `max_bytes` or does not decode.
-pub fn read_frame<T: DeserializeOwned>(from: &mut impl Read, max_bytes: u32) -> io::Result<T> {
-    let mut head = [0; 4];
-    from.read_exact(&mut head)?;
-    let length = frame_length(head, max_bytes)?;
-    let mut body = vec![0; length];
-    from.read_exact(&mut body)?;
-    decode_frame(&body)
-}
-
-/// The length that a frame's head announces, checked against the bound.
-///
-/// # Errors
-/// `InvalidData` when it is over `max_bytes`.
-pub fn frame_length(head: [u8; 4], max_bytes: u32) -> io::Result<usize> {
-    let length = u32::from_le_bytes(head);
-    if length > max_bytes {
-        return Err(invalid(format!(
-            "frame of {length} bytes, at most {max_bytes} allowed"
-        )));
-    }
-    usize::try_from(length).map_err(invalid)
-}
-
-/// Decode the body of a frame; bytes left over are an error.
-///
-/// # Errors
-/// `InvalidData` when it does not decode.
-pub fn decode_frame<T: DeserializeOwned>(body: &[u8]) -> io::Result<T> {
-    match postcard::take_from_bytes(body).map_err(invalid)? {
-        (value, []) => Ok(value),
-        (_, rest) => Err(invalid(format!("{} bytes after the frame", rest.len()))),
-    }
-}
-
-fn invalid(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, error)
-}

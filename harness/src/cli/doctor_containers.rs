@@ -22,11 +22,14 @@ pub(super) fn look(config: &Config, profiles: &[Profile]) -> Result<Vec<Finding>
             said,
         }
     };
-    let Some(containers) = config.open_containers(String::new()) else {
+    let Some(containers) = config.open_containers(String::new(), None) else {
         let said = "switched off in the configuration".to_owned();
         return Ok(vec![finding("containers".into(), Err(said))]);
     };
-    let mut findings = vec![finding("lazaret-init".into(), init(config))];
+    let mut findings = vec![
+        finding("lazaret-init".into(), init(config)),
+        finding("egress".into(), egress(config)),
+    ];
     let found = super::tokio()?.block_on(ask(config, &containers, profiles))?;
     findings.extend(found.into_iter().map(|(what, found)| finding(what, found)));
     Ok(findings)
@@ -71,6 +74,15 @@ async fn ask(
         said.push((format!("profile {}", profile.name()), found));
     }
     Ok(said)
+}
+
+fn egress(config: &Config) -> Result<String, String> {
+    let settings = config.egress_settings();
+    settings.map_err(|error| error.to_string())?;
+    Ok(match &config.egress {
+        None => "the host's name servers and roots, and no secret".to_owned(),
+        Some(file) => format!("as `{}` says", file.display()),
+    })
 }
 
 fn init(config: &Config) -> Result<String, String> {

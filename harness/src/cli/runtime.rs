@@ -157,7 +157,7 @@ fn make_image(config: &Config, manifest: &ImageManifest) -> Result<ExitCode, Fai
 fn verify_image(config: &Config, name: &str) -> Result<String, Failure> {
     let (_, lock) = config.image_store().built(name)?;
     let containers = config
-        .open_containers(String::new())
+        .open_containers(String::new(), None)
         .ok_or("containers are switched off in the configuration")?;
     super::tokio()?.block_on(containers.check_image(name))?;
     Ok(lock.image)

@@ -1,5 +1,5 @@
 //! `cargo xtask bench containers`: a call in a container beside `docker run` and `docker exec` of
-//! the same image, in one run and in turn.
+//! the same image, in one run and in turn; then the egress proxy as [`egress`] measures it.
 //!
 //! Warm is a call that finds a container waiting: before each there is time, not counted, to make one.
 //! Cold is the same call with a memory limit of its own, for which nothing is made ahead. Which of
@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::api::{Answer, Client, Ran};
+use crate::bench::egress;
 use crate::bench::sample::{Sample, milliseconds};
 use crate::containers;
 use crate::daemon::Daemon;
@@ -117,7 +118,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<(), Failur
     daemon.stop()?;
     measured.and(released)?;
     println!("\n{}", table(&contenders));
-    judge(&contenders)
+    judge(&contenders)?;
+    egress::run(workspace)
 }
 
 fn measure(contenders: &mut [Contender], rounds: u32) -> Result<(), Failure> {

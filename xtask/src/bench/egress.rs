@@ -1,4 +1,5 @@
-//! `cargo xtask bench egress`: the egress proxy beside a direct connection and mitmproxy.
+//! `cargo xtask bench egress`: the egress proxy beside a direct connection and mitmproxy. Fails when
+//! it serves less than ten times mitmproxy's requests.
 //!
 //! mitmproxy is installed into a virtual environment of its own, in a pinned version; without it
 //! the others are measured, and that is said. The program that measures is an example of the crate

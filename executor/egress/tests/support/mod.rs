@@ -21,10 +21,10 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use egress::{
-    Authority, Budget, Caller, Door, EgressRecord, Event, Inspect, Limits, NameServers,
-    PolicyJudge, Recording, SOCKET, Secrets, Settings, Sink, Trust,
+    Authority, Budget, Caller, Door, EgressRecord, Event, Limits, NameServers, PolicyJudge,
+    Recording, Rules, SOCKET, Secrets, Settings, Sink, Trust,
 };
-use policy::{CallId, Context, Policy, Profiles, shipped};
+use policy::{CallId, Inspect, Policy, Profiles, shipped};
 use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject as _};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use tempfile::TempDir;
@@ -157,6 +157,8 @@ pub(crate) struct Make {
     pub(crate) inspect: Inspect,
     pub(crate) secrets: Secrets,
     pub(crate) policy: String,
+    /// Instead of the policy.
+    pub(crate) rules: Option<Arc<dyn Rules>>,
 }
 
 impl Default for Make {
@@ -174,6 +176,7 @@ impl Default for Make {
             inspect: Inspect::Nothing,
             secrets: Secrets::default(),
             policy: POLICY.to_owned(),
+            rules: None,
         }
     }
 }
@@ -204,23 +207,11 @@ pub(crate) fn addresses(list: &[&str]) -> Vec<IpAddr> {
 }
 
 fn profiles() -> Profiles {
-    let files = shipped::PROFILES.iter().map(|profile| {
-        let mut text = profile.text.to_owned();
-        if profile.file.contains(PROFILE) && !text.contains("http_request") {
-            text = text.replace("[tools]\n", "[tools]\nhttp_request = \"shell\"\n");
-        }
-        (profile.file, text)
-    });
-    let files: Vec<(&str, String)> = files.collect();
-    Profiles::load(files.iter().map(|(file, text)| (*file, text.as_str()))).unwrap()
+    Profiles::load(shipped::PROFILES.iter().map(|one| (one.file, one.text))).unwrap()
 }
 
-pub(crate) fn judge(policy: &str) -> PolicyJudge {
-    let policy = Arc::new(Policy::load("egress-tests.toml", policy, &profiles()).unwrap());
-    PolicyJudge::new(
-        PROFILE,
-        Box::new(move |_| (Arc::clone(&policy), Context::default())),
-    )
+pub(crate) fn load(policy: &str) -> Policy {
+    Policy::load("egress-tests.toml", policy, &profiles()).unwrap()
 }
 
 impl World {
@@ -239,8 +230,9 @@ impl World {
         let ours = Arc::new(Authority::make().unwrap());
         let sink = Arc::new(Memory::default());
         let directory = tempfile::tempdir().unwrap();
+        let rules = how.rules.unwrap_or_else(|| Arc::new(load(&how.policy)));
         let settings = Settings {
-            judge: Arc::new(judge(&how.policy)),
+            judge: Arc::new(PolicyJudge::new(PROFILE, rules)),
             sink: Arc::clone(&sink) as Arc<dyn Sink>,
             limits: how.limits,
             budget: how.budget,

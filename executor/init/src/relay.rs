@@ -1,18 +1,19 @@
-//! Copies bytes between the loopback and the socket. One thread for all connections, so that they
-//! do not count against the container's limit of processes.
+//! Copies bytes between the loopback and the socket of the way out. One thread for all connections,
+//! so that they do not count against the container's limit of processes.
 //!
 //! Each direction holds at most a buffer; who does not read is waited for. A connection that
 //! cannot be made is answered with an HTTP 502, so that programs say something clear. A fault of
 //! one connection ends that one.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
+use container_init::PROXY_PORT;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 /// As many as a budget of the proxy is likely to have, and room. Further ones wait in the kernel.
@@ -29,8 +30,16 @@ const BREATH: Duration = Duration::from_millis(20);
 
 const UNREACHABLE: &[u8] = b"HTTP/1.1 502 Bad Gateway\r\ncontent-type: text/plain\r\ncontent-length: 61\r\nconnection: close\r\n\r\nthe way out of this sandbox is closed: no proxy is listening\n";
 
+/// Offers the proxy behind `socket` on the container's loopback, for as long as this process lives.
+pub(crate) fn offer(socket: PathBuf) -> io::Result<()> {
+    start(
+        TcpListener::bind((Ipv4Addr::LOCALHOST, PROXY_PORT))?,
+        socket,
+    )
+}
+
 /// Relays in a thread of its own from now on.
-pub(crate) fn start(listener: TcpListener, socket: PathBuf) -> io::Result<()> {
+fn start(listener: TcpListener, socket: PathBuf) -> io::Result<()> {
     listener.set_nonblocking(true)?;
     thread::Builder::new()
         .name("relay".to_owned())
@@ -99,7 +108,7 @@ fn accept(listener: &TcpListener, socket: &Path, pairs: &mut Vec<Pair>) {
     match listener.accept() {
         Ok((inside, _)) => match Pair::new(inside, socket) {
             Ok(pair) => pairs.push(pair),
-            Err(error) => eprintln!("lazaret-helper: a connection is dropped: {error}"),
+            Err(error) => eprintln!("lazaret-init: a connection is dropped: {error}"),
         },
         Err(error) if error.kind() == ErrorKind::WouldBlock => {}
         Err(_) => thread::sleep(BREATH),
@@ -245,8 +254,11 @@ mod tests {
     use std::os::unix::net::UnixListener;
 
     fn connected(answer: &'static [u8]) -> TcpStream {
-        let directory =
-            std::env::temp_dir().join(format!("helper-{}-{}", std::process::id(), answer.len()));
+        let directory = std::env::temp_dir().join(format!(
+            "lazaret-relay-{}-{}",
+            std::process::id(),
+            answer.len()
+        ));
         std::fs::create_dir_all(&directory).unwrap();
         let socket = directory.join("egress.sock");
         let proxy = UnixListener::bind(&socket).unwrap();
