@@ -10,6 +10,7 @@ use std::thread;
 
 use crate::failure::Failure;
 use crate::shell;
+use crate::stages::Finding;
 use crate::workspace::Workspace;
 
 /// Debian's names of what the runtime's build needs.
@@ -20,6 +21,16 @@ const PACKAGES: [&str; 6] = [
     "xz-utils",
     "python3",
     "python3-venv",
+];
+
+/// What tests start as a control or as a client, and Debian's name of it.
+const TEST_PROGRAMS: [(&str, &str); 6] = [
+    ("curl", "curl"),
+    ("git", "git"),
+    ("ip", "iproute2"),
+    ("mkfs.ext4", "e2fsprogs"),
+    ("node", "nodejs"),
+    ("npm", "npm"),
 ];
 
 /// The runtimes of the profiles that are shipped.
@@ -49,6 +60,34 @@ pub(crate) fn tools() -> Result<(), Failure> {
         true => Ok(()),
         false => Err(missing()),
     }
+}
+
+/// The programs that tests start. Where they cannot be had, their tests say so: they skip for a
+/// person and fail in CI.
+pub(crate) fn test_programs() -> Result<Finding, Failure> {
+    let missing = TEST_PROGRAMS
+        .iter()
+        .filter(|(program, _)| !is_there(program));
+    let packages: Vec<&str> = missing.map(|(_, package)| *package).collect();
+    if packages.is_empty() {
+        return Ok(Finding::Done);
+    }
+    if shell::find("apt-get").is_none() || !shell::are_we_root() {
+        let line = packages.join(" ");
+        return Ok(Finding::Skipped(format!(
+            "install what some tests start (Debian, Ubuntu: `sudo apt-get install {line}`)"
+        )));
+    }
+    install(&packages).map(|()| Finding::Done)
+}
+
+/// Also where only root looks.
+fn is_there(program: &str) -> bool {
+    let sbin = ["/usr/sbin", "/sbin"];
+    shell::find(program).is_some()
+        || sbin
+            .iter()
+            .any(|dir| Path::new(dir).join(program).is_file())
 }
 
 fn are_there() -> bool {

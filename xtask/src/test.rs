@@ -21,6 +21,7 @@ pub(crate) fn run(workspace: &Workspace, strictness: Strictness) -> Result<(), F
     stages.run("setup", || {
         done(setup::tools().and_then(|()| components(workspace)))
     })?;
+    stages.run("programs of the tests", setup::test_programs)?;
     stages.run("format", || done(format(workspace)))?;
     stages.run("edges", || done(edges::check(workspace)))?;
     stages.run("deny", || deny::check(workspace, strictness))?;
