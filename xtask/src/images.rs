@@ -204,7 +204,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<(), Failure> {
     let state = workspace.scratch("images")?;
     let files = Registry::serve(&state.join("files"))?;
     let daemon = start(workspace, &state)?;
-    let checked = check_all(daemon.client(), files.port());
+    let checked = check_all(daemon.client(), files.port(), &state);
     daemon.stop()?;
     println!("\n{}", checked?);
     Ok(())
@@ -278,7 +278,7 @@ fn with_a_way_out(node: &str) -> String {
         + "\n[layers.egress_proxy]\nwhy = \"npm and Node are looked at\"\n"
 }
 
-fn check_all(client: &Client, port: u16) -> Result<Table, Failure> {
+fn check_all(client: &Client, port: u16, to: &Path) -> Result<Table, Failure> {
     let mut table = Table::new(&[
         ("check", Align::Left),
         ("in", Align::Left),
@@ -286,7 +286,7 @@ fn check_all(client: &Client, port: u16) -> Result<Table, Failure> {
     ]);
     for check in checks(port) {
         let since = Instant::now();
-        check.run(client)?;
+        check.run(client, to)?;
         let (profile, _) = check.place;
         table.row([
             check.name.to_owned(),
@@ -298,7 +298,7 @@ fn check_all(client: &Client, port: u16) -> Result<Table, Failure> {
 }
 
 impl Check {
-    fn run(&self, client: &Client) -> Result<(), Failure> {
+    fn run(&self, client: &Client, to: &Path) -> Result<(), Failure> {
         let (profile, language) = self.place;
         let request = json!({
             "language": language, "code": self.code, "profile": profile,
@@ -311,9 +311,23 @@ impl Check {
                 let said = format!("{}, `{}` `{}`", ran.ending_text(), ran.stdout, ran.stderr);
                 Err(wrong(said))
             }
-            Answer::Ran(ran) => (self.look)(&ran).map_err(wrong),
+            Answer::Ran(ran) => {
+                (self.look)(&ran).map_err(wrong)?;
+                keep(&ran, to)
+            }
         }
     }
+}
+
+/// For a person to look at.
+fn keep(ran: &Ran, to: &Path) -> Result<(), Failure> {
+    ran.files.iter().try_for_each(|file| {
+        let name = Path::new(&file.path).file_name().unwrap_or_default();
+        let kept = to.join(name);
+        std::fs::write(&kept, &file.content).map_err(Failure::file(&kept))?;
+        println!("{} came back: {}", file.path, kept.display());
+        Ok(())
+    })
 }
 
 /// A PNG of 400 by 300, as was asked for, and not an empty one.
