@@ -20,7 +20,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use appliance_tests::command::verify;
-use appliance_tests::containers::{bash, can_run, containers_of};
+use appliance_tests::containers::{bash, can_run, containers_of, with};
 use appliance_tests::daemon::{Answer, Client, Daemon, Options};
 use appliance_tests::ledger::{self, Request};
 use serde_json::json;
@@ -134,6 +134,11 @@ impl World {
 
     /// With more in the file about egress, and more variables of the daemon.
     fn with(more: &str, environment: &[(&str, &str)]) -> Self {
+        Self::under(POLICY, more, environment)
+    }
+
+    /// Under another policy.
+    fn under(rules: &str, more: &str, environment: &[(&str, &str)]) -> Self {
         let theirs = TestAuthority::new();
         let here = || vec![support::addresses(&["127.0.0.1"])];
         let names = ["a.test", "b.test", "denied.test"];
@@ -165,7 +170,7 @@ impl World {
             roots.display()
         );
         let egress = file("egress.toml", &egress);
-        let policy = file("policy.toml", POLICY);
+        let policy = file("policy.toml", rules);
         fs::create_dir(folder.join("profiles")).unwrap();
         file("profiles/trusted-egress.toml", &inspected_profile());
         let mut options = Options::default().state(folder).policy(&policy);
@@ -217,6 +222,8 @@ impl World {
 
     fn fails(&self, profile: &str, text: &str) -> String {
         let answer = self.run(profile, text);
+        // A program ran, and said no.
+        answer.assert_ending("exited");
         assert_ne!(answer.body["exit_code"], 0, "{text}: {answer:?}");
         [answer.text("stdout"), answer.text("stderr")].concat()
     }
@@ -559,6 +566,13 @@ fn a_secret_reaches_its_server_and_nobody_else() {
         named,
         "control: the ledger names what was put in: {requests:#?}"
     );
+    // Each attempt was refused for the secret, before it went out or in its middle.
+    let refused = requests.iter().filter(|request| {
+        let end = request.outcome.as_ref();
+        let cut = end.is_some_and(|end| end["data"]["receipt"]["reason"] == "secret");
+        cut || request.text("reason") == "secret"
+    });
+    assert_eq!(refused.count(), elsewhere.len(), "{requests:#?}");
     let files = ["ledger.db", "ledger.db-wal"].map(|name| fs::read(world.state.path().join(name)));
     for secret in [SECRET, OTHER] {
         for form in forms(secret) {
@@ -636,9 +650,11 @@ fn a_killed_daemon_leaves_no_socket_after_its_next_start() {
     }
     let mut world = World::new();
     let client = world.client();
-    let call = thread::spawn(move || bash(&client, GVISOR, "sleep 20"));
-    eventually("a door is open", || !world.doors().is_empty());
-    thread::sleep(Duration::from_secs(2));
+    let text = format!("{CURL} {}; sleep 20", world.http("/hello"));
+    let call = thread::spawn(move || bash(&client, GVISOR, &text));
+    eventually("the guest went through its door", || {
+        !world.http.seen().is_empty()
+    });
     world.daemon.take().unwrap().kill();
     drop(call.join());
     assert!(!world.doors().is_empty(), "control: it left some");
@@ -646,6 +662,49 @@ fn a_killed_daemon_leaves_no_socket_after_its_next_start() {
     eventually("they are removed", || world.doors().is_empty());
     daemon.stop();
     assert!(containers_of(world.state.path()).is_empty());
+}
+
+/// The request that a budget allows goes out, also where its address is asked about: the command
+/// and three requests are four calls, and name one host.
+#[test]
+fn what_a_request_adds_is_not_held_against_itself() {
+    if !can_run() {
+        return;
+    }
+    let budget = "[[budget]]\nid = \"few\"\nper = \"session\"\nmost = { calls = 4, hosts = 1 }\nreason = \"few calls to one host\"\n";
+    let mut world = World::under(&format!("{POLICY}\n{budget}"), "", &[]);
+    let url = world.http("/hello");
+    let loops =
+        format!("for i in 1 2 3 4; do {CURL} -o /dev/null -w '%{{http_code}} ' {url}; done");
+    let session = json!({"session": "s"});
+    let told = with(&world.client(), GVISOR, "bash", &loops, session);
+    assert_eq!(told.text("stdout"), "200 200 200 403 ", "{told:?}");
+    let verdicts: Vec<_> = world
+        .requests()
+        .into_iter()
+        .map(|one| one.verdict)
+        .collect();
+    assert_eq!(verdicts, ["allow", "allow", "allow", "deny"]);
+}
+
+/// What is asked for and not waited for has an end too.
+#[test]
+fn a_request_that_is_given_up_has_its_end_in_the_ledger() {
+    if !can_run() {
+        return;
+    }
+    let mut world = World::new();
+    let url = world.http("/hello");
+    let leaves =
+        format!("for i in $(seq 40); do {CURL} -o /dev/null {url} & done; sleep 0.3; exit 0");
+    let told = world.run(INSPECTED, &leaves);
+    told.assert_ending("exited");
+    let requests = world.requests();
+    assert!(!requests.is_empty(), "control: some came through");
+    for request in requests.iter().filter(|one| one.verdict == "allow") {
+        let end = request.outcome.as_ref().map(|end| &end["ending"]);
+        assert!(end.is_some_and(|end| end != "interrupted"), "{request:?}");
+    }
 }
 
 #[test]

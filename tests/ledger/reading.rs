@@ -215,6 +215,9 @@ fn the_command_line_searches_proves_exports_and_redacts() {
             .lines()
             .all(|line| line.contains(" CEF:0|Lazaret|"))
     );
+    let logs = run(&["export", "otlp"]);
+    let log = |line: &str| serde_json::from_str::<Value>(line).unwrap()["resourceLogs"].is_array();
+    assert!(!logs.is_empty() && logs.lines().all(log));
     let anchor = tempfile::tempdir().unwrap();
     let anchor = format!("file:{}", place(&anchor.path().join("anchor")));
     run(&["anchor", &anchor]);

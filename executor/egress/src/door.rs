@@ -22,6 +22,7 @@ use rustls::ClientConfig;
 use thiserror::Error;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -46,6 +47,9 @@ const SOCKET_MODE: u32 = 0o666;
 
 /// How long to wait when the system takes no more connections.
 const BREATH: Duration = Duration::from_millis(50);
+
+/// Connections beyond the budget that are told so at once; others are closed without a word.
+const CROWD: usize = 16;
 
 /// How long a guest may take to read that it is refused.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -107,6 +111,7 @@ pub(crate) struct Shared {
     pub(crate) authority: Option<Arc<Authority>>,
     pub(crate) secrets: Secrets,
     inspect: Inspect,
+    crowd: Semaphore,
     call: Mutex<Option<Call>>,
 }
 
@@ -169,6 +174,7 @@ impl Door {
             authority: settings.authority,
             secrets: settings.secrets,
             inspect: settings.inspect,
+            crowd: Semaphore::new(CROWD),
             call: Mutex::new(None),
         });
         let closing = CancellationToken::new();
@@ -309,6 +315,9 @@ async fn connection(stream: UnixStream, shared: Arc<Shared>) {
 
 /// More connections at once than the budget has.
 async fn crowded(stream: UnixStream, shared: &Shared, call: &Call) {
+    let Ok(_place) = shared.crowd.try_acquire() else {
+        return;
+    };
     let (number, _) = shared.meter.request();
     let most = u64::try_from(shared.meter.budget().connections).unwrap_or(u64::MAX);
     let refusal = spent("connections", most);
@@ -321,11 +330,13 @@ async fn crowded(stream: UnixStream, shared: &Shared, call: &Call) {
     last_words(stream, &refusal).await;
 }
 
-/// Answers before anything was read, and closes.
+/// Answers before anything was read, and closes once the guest has: one that is still writing when
+/// its connection goes would not read the answer.
 async fn last_words(mut stream: UnixStream, refusal: &Refusal) {
     let words = async {
         stream.write_all(&refusal.to_answer()).await?;
-        stream.shutdown().await
+        stream.shutdown().await?;
+        tokio::io::copy(&mut stream, &mut tokio::io::sink()).await
     };
     if let Ok(Err(error)) = timeout(LAST_WORDS, words).await {
         tracing::debug!(%error, "a refusal was not heard");

@@ -73,6 +73,7 @@ impl Drop for Exchange {
             .get_mut()
             .unwrap_or_else(PoisonError::into_inner);
         let mut record = record.clone().ended();
+        record.unanswered();
         record.sent_bytes = *self.sent_bytes.get_mut();
         record.received_bytes = *self.received_bytes.get_mut();
         self.recorder.later(record);

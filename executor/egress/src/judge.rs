@@ -149,6 +149,8 @@ pub enum Counts {
     No,
     /// It is the last one before the request goes out.
     Yes,
+    /// It is about an address of a host that was asked for by name: the name has the budgets.
+    OfName,
 }
 
 /// Which policy decided.
@@ -258,7 +260,7 @@ impl PolicyJudge {
 
     /// Whether a rule that allows the call takes no effect on the other one.
     fn names(&self, caller: &Caller, decision: &Decision, other: Value) -> bool {
-        let Ok(other) = self.decide(caller, other, Counts::No) else {
+        let Ok(other) = self.decide(caller, other, Counts::OfName) else {
             return false;
         };
         let allows = |hit: &&RuleHit| hit.effect() == Verdict::Allow;
@@ -302,7 +304,7 @@ impl Judge for PolicyJudge {
         }
         let protocol = question.protocol.as_str();
         let ask = |address| question.arguments(&self.profile, protocol, &Host::Address(address));
-        let ruling = self.decide(caller, ask(address), Counts::No)?;
+        let ruling = self.decide(caller, ask(address), Counts::OfName)?;
         if ruling.decision.verdict() != Verdict::Allow {
             return Err(out_of_reach(question, address, kind).with(&ruling));
         }

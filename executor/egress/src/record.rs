@@ -12,13 +12,16 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use policy::Verdict;
 use thiserror::Error;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::judge::{Answer, Caller, Question, RuledBy};
 use crate::refusal::{Reason, Refusal};
 
 /// The path in a record is cut here.
 const MAX_PATH_BYTES: usize = 1_024;
+
+/// Endings that are made durable together.
+const ENDINGS_AT_ONCE: usize = 64;
 
 /// How long the last records of a door may take to be written.
 const LAST_RECORDS: Duration = Duration::from_secs(10);
@@ -174,6 +177,15 @@ impl EgressRecord {
         self
     }
 
+    /// Says why there was no answer, if nobody did: whoever asked has gone, or the call has ended.
+    pub(crate) fn unanswered(&mut self) {
+        let answers = matches!(self.protocol, Some("http" | "https" | "websocket"));
+        if answers && self.status.is_none() && self.reason.is_none() {
+            let why = "its call ended, or the program left, before the answer";
+            self.because(&Refusal::new(Reason::NoAnswer, why));
+        }
+    }
+
     pub(crate) fn because(&mut self, refusal: &Refusal) {
         self.reason = Some(refusal.reason);
         self.detail = Some(refusal.detail.clone());
@@ -193,7 +205,7 @@ pub(crate) fn now_us() -> u64 {
 }
 
 /// Hands records to the sink: those that must be durable first, and those of endings in the
-/// background. The queue holds one record for each request that is running, which is bounded.
+/// background. The queue holds no more records than the door's budget has requests.
 #[derive(Clone)]
 pub(crate) struct Recorder {
     sink: Arc<dyn Sink>,
@@ -206,10 +218,9 @@ impl Recorder {
         let (endings, mut queue) = mpsc::unbounded_channel();
         let into = Arc::clone(&sink);
         let task = tokio::spawn(async move {
-            while let Some(record) = queue.recv().await {
-                if let Err(error) = into.record(record).await {
-                    tracing::error!(%error, "a request's end is not in the ledger");
-                }
+            let mut ended = Vec::with_capacity(ENDINGS_AT_ONCE);
+            while queue.recv_many(&mut ended, ENDINGS_AT_ONCE).await > 0 {
+                write(&into, &mut ended).await;
             }
         });
         (Self { sink, endings }, Endings(task))
@@ -228,6 +239,20 @@ impl Recorder {
     pub(crate) fn later(&self, record: EgressRecord) {
         if self.endings.send(record).is_err() {
             tracing::error!("a request's end is not in the ledger: the recorder is gone");
+        }
+    }
+}
+
+/// Together, so that they are made durable together and not one after the other.
+async fn write(into: &Arc<dyn Sink>, ended: &mut Vec<EgressRecord>) {
+    let mut writing = JoinSet::new();
+    for record in ended.drain(..) {
+        let into = Arc::clone(into);
+        writing.spawn(async move { into.record(record).await });
+    }
+    while let Some(written) = writing.join_next().await {
+        if let Ok(Err(error)) = written {
+            tracing::error!(%error, "a request's end is not in the ledger");
         }
     }
 }

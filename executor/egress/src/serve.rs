@@ -213,23 +213,20 @@ impl Session {
             addresses: &addresses,
             ..question.clone()
         };
-        record.allowed(shared.judge.judge(&self.caller, &question, Counts::Yes)?);
+        record.allowed(shared.judge.judge(&self.caller, &question, Counts::No)?);
         // One address out of reach is enough: answers that mix are how names are turned round.
         for address in addresses.iter() {
             shared.judge.reaches(&self.caller, &question, *address)?;
         }
+        // Counted last: what it adds to its session is not held against itself.
+        record.allowed(shared.judge.judge(&self.caller, &question, Counts::Yes)?);
         record.address = addresses.first().copied();
         let admitted = EgressRecord {
             event: Event::Admitted,
             ..record.clone()
         };
-        shared.recorder.durable(admitted.clone()).await?;
+        let exchange = begin(shared, admitted.clone()).await?;
         *record = admitted;
-        let exchange = Exchange::new(
-            record.clone(),
-            Arc::clone(&shared.meter),
-            shared.recorder.clone(),
-        );
         Ok(Admitted {
             exchange,
             addresses,
@@ -391,4 +388,16 @@ fn refusal_answer(refusal: &Refusal, closes: bool) -> Response<Body> {
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     answer
+}
+
+/// Admits durably. Not given up when its connection is: a decision that is in the ledger has an
+/// exchange, and with it an end.
+async fn begin(shared: &Arc<Shared>, admitted: EgressRecord) -> Result<Arc<Exchange>, Refusal> {
+    let (meter, recorder) = (Arc::clone(&shared.meter), shared.recorder.clone());
+    let beginning = tokio::spawn(async move {
+        recorder.durable(admitted.clone()).await?;
+        Ok(Exchange::new(admitted, meter, recorder))
+    });
+    let stopped = |_stopped| Refusal::new(Reason::Unrecorded, "the daemon stops");
+    beginning.await.map_err(stopped)?
 }

@@ -6,9 +6,9 @@
 //! host hold, or those that the configuration names. Fails with [`TlsError`].
 
 use std::collections::HashMap;
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -32,6 +32,7 @@ const HTTP_1_1: &[u8] = b"http/1.1";
 
 const KEY_FILE: &str = "egress-authority.key";
 const CERTIFICATE_FILE: &str = "egress-authority.pem";
+const LOCK_FILE: &str = "egress-authority.lock";
 
 /// What goes wrong with keys and certificates before anything runs.
 #[derive(Debug, Error)]
@@ -71,6 +72,14 @@ pub enum Trust {
 }
 
 impl Trust {
+    /// Whether all of it can be read, and each text holds a certificate.
+    ///
+    /// # Errors
+    /// [`TlsError`] otherwise.
+    pub fn check(&self) -> Result<(), TlsError> {
+        client_config(self).map(drop)
+    }
+
     /// The certificates in PEM, for a guest that is to believe the same servers.
     ///
     /// # Errors
@@ -101,6 +110,8 @@ impl Authority {
     pub fn open(directory: &Path) -> Result<Self, TlsError> {
         let key_file = directory.join(KEY_FILE);
         let certificate_file = directory.join(CERTIFICATE_FILE);
+        // Two processes on one directory make one authority; the lock goes with the file.
+        let _alone = lock(&directory.join(LOCK_FILE))?;
         let key_pem = match fs::read_to_string(&key_file) {
             Ok(text) => Some(text),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
@@ -198,16 +209,33 @@ fn params() -> Result<CertificateParams, TlsError> {
     Ok(params)
 }
 
-fn write(path: &Path, mode: u32, text: &str) -> Result<(), TlsError> {
-    let written = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(mode)
+/// Held until the file is closed.
+fn lock(path: &Path) -> Result<File, TlsError> {
+    let mut options = OpenOptions::new();
+    let options = options.write(true).create(true).truncate(false).mode(0o600);
+    let locked = options
         .open(path)
+        .and_then(|file| file.lock().map(|()| file));
+    locked.map_err(|source| TlsError::File {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Whole or not at all: under another name first. The key is written last, so a certificate without
+/// one is of a process that was stopped, and is made anew.
+fn write(path: &Path, mode: u32, text: &str) -> Result<(), TlsError> {
+    let unfinished = path.with_extension("new");
+    let mut options = OpenOptions::new();
+    let options = options.write(true).create(true).truncate(true).mode(mode);
+    let written = options
+        .open(&unfinished)
         .and_then(|mut file| {
+            file.set_permissions(Permissions::from_mode(mode))?;
             file.write_all(text.as_bytes())?;
             file.sync_all()
-        });
+        })
+        .and_then(|()| fs::rename(&unfinished, path));
     written.map_err(|source| TlsError::File {
         path: path.to_owned(),
         source,
@@ -273,11 +301,15 @@ fn pem(certificate: &CertificateDer<'_>) -> String {
 }
 
 fn add_pem(roots: &mut RootCertStore, pem: &str) -> Result<(), TlsError> {
+    let before = roots.len();
     for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
         let certificate = certificate.map_err(|error| TlsError::Roots(error.to_string()))?;
         roots.add(certificate)?;
     }
-    Ok(())
+    match roots.len() > before {
+        true => Ok(()),
+        false => Err(TlsError::Roots("there is none in PEM".to_owned())),
+    }
 }
 
 /// The name that a server's certificate must bear.
@@ -313,6 +345,24 @@ mod tests {
             Authority::open(directory.path()),
             Err(TlsError::File { .. })
         ));
+    }
+
+    #[test]
+    fn one_that_was_never_finished_is_made_anew() {
+        let directory = tempfile::tempdir().unwrap();
+        let before = Authority::open(directory.path()).unwrap();
+        fs::remove_file(directory.path().join(KEY_FILE)).unwrap();
+        let after = Authority::open(directory.path()).unwrap();
+        assert_ne!(before.certificate_pem(), after.certificate_pem());
+        let again = Authority::open(directory.path()).unwrap();
+        assert_eq!(after.certificate_pem(), again.certificate_pem());
+    }
+
+    #[test]
+    fn who_is_trusted_is_named() {
+        let good = Authority::make().unwrap().certificate_pem().to_owned();
+        assert!(Trust::Only(good).check().is_ok());
+        assert!(Trust::Only("no certificate".to_owned()).check().is_err());
     }
 
     #[test]

@@ -8,6 +8,7 @@ use clap::Args;
 use harness::config::Written;
 use harness::gateway::{Bound, Token};
 use harness::{Harness, fault};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Failure, Places};
@@ -28,6 +29,7 @@ pub(crate) struct ServeArgs {
 pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, Failure> {
     fault::check()?;
     log_to_stderr()?;
+    raise_descriptors();
     let typed = Written {
         listen: args.listen.clone(),
         policy: args.policy.clone(),
@@ -82,6 +84,16 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, Failure> {
         closed?;
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// As many descriptors as the system lets us have: the usual 1,024 are used up by a few containers
+/// with a way out. What we start gets limits of its own.
+fn raise_descriptors() {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
+    if let Err(error) = raised {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
 }
 
 /// `LAZARET_LOG` says what is logged, as `warn` or `harness=debug`.

@@ -137,6 +137,10 @@ impl EgressSettings {
         };
         // Said at the start, and not by the first call.
         settings.secrets()?;
+        settings
+            .trust
+            .check()
+            .map_err(|error| wrong(error.to_string()))?;
         Ok(settings)
     }
 

@@ -18,6 +18,7 @@ mod rules;
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -157,7 +158,10 @@ impl executor::container::Doors for Doors {
         let folder = DoorFolder::make(process).map_err(|error| error.to_string())?;
         if let Some(pem) = self.authorities(plan.inspect, authority.as_deref())? {
             let file = folder.path().join(EGRESS_AUTHORITIES);
-            fs::write(&file, pem).map_err(|error| format!("`{}`: {error}", file.display()))?;
+            // For the guest, whose user is another, whatever the process's mask.
+            let written = fs::write(&file, pem)
+                .and_then(|()| fs::set_permissions(&file, fs::Permissions::from_mode(0o644)));
+            written.map_err(|error| format!("`{}`: {error}", file.display()))?;
         }
         let settings = self.settings(plan, authority, secrets);
         let door = ::egress::Door::open(folder.path(), settings);

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use ::egress::{Counts, Rules, Ruling};
-use policy::{CallId, ToolCall, decide_at};
+use policy::{CallId, ToolCall, Used, decide_at};
 
 use crate::book::Book;
 use crate::in_force::{InForce, now_us};
@@ -34,6 +34,12 @@ impl Rules for RulesInForce {
         let decision = match counts {
             Counts::No => {
                 let context = self.book.context(policy, &call, now_us());
+                decide_at(policy, &context, call_id, call)
+            }
+            Counts::OfName => {
+                let mut context = self.book.context(policy, &call, now_us());
+                let used = context.budgets.values_mut();
+                used.for_each(|used| *used = Used::default());
                 decide_at(policy, &context, call_id, call)
             }
             Counts::Yes => {

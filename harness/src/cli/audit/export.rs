@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use audit::{Bodies, Exported, Reader, Record, cef, export_jsonl, export_tiles, ocsf};
+use audit::{Bodies, Exported, Reader, Record, cef, export_jsonl, export_tiles, ocsf, otlp};
 use clap::{Args, ValueEnum};
 
 use super::super::{Failure, Places, show};
@@ -25,6 +25,8 @@ enum Form {
     Ocsf,
     /// Records as lines of the Common Event Format, as syslog takes them (RFC 5424)
     Cef,
+    /// Records as OTLP logs in JSON, one a line, as a collector's file receivers read them
+    Otlp,
 }
 
 /// Write the ledger for other tools.
@@ -50,6 +52,7 @@ pub(super) fn export(args: &ExportArgs) -> Result<ExitCode, Failure> {
         Form::Ocsf => events(args, &reader, &|record| {
             ocsf(record).map(|event| event.to_string())
         })?,
+        Form::Otlp => events(args, &reader, &|record| Some(otlp(record).to_string()))?,
         Form::Cef => events(args, &reader, &|record| Some(syslog(record)))?,
         Form::Tiles => {
             let directory = args.out.as_deref();

@@ -10,7 +10,9 @@ use std::process::ExitCode;
 use audit::{Data, Decision as Recorded, Reader, Record};
 use clap::Args;
 use harness::config::{Written, load_policy_file};
-use policy::{CallId, Context, Decision, Policy, Profiles, ToolCall, Used, Verdict, decide_at};
+use policy::{
+    CallId, Context, Decision, Policy, Profiles, REQUEST_TOOL, ToolCall, Used, Verdict, decide_at,
+};
 use serde_json::{Value, json};
 
 use super::super::{Failure, Places, STATUS_NO, show, units};
@@ -20,6 +22,12 @@ const STATUS_UNKNOWN: u8 = 2;
 
 /// Policies of a directory that are read to find the owners of rules; more is the wrong directory.
 const MAX_POLICIES: usize = 1_000;
+
+/// What rules may ask of a request and its record does not hold.
+const UNRECORDED: [&str; 2] = ["arguments.query", "arguments.addresses"];
+
+/// Why a policy refuses a request, as its record says it.
+const BY_POLICY: [&str; 2] = ["denied", "held"];
 
 /// What stands where no rule decided, or nobody owns it.
 const NOBODY: &str = "-";
@@ -148,26 +156,31 @@ struct Replay<'a> {
     owners: &'a Owners,
     /// Rules that ask for what a session had done, which is not recorded.
     stateful: BTreeSet<String>,
+    /// Rules that ask for what records of requests do not hold.
+    unrecorded: BTreeSet<String>,
     decided: u64,
     not_decided: u64,
+    /// Requests that the proxy refused, whatever a policy says.
+    not_a_policys: u64,
     unsure: u64,
     groups: BTreeMap<Change, Group>,
 }
 
 impl<'a> Replay<'a> {
     fn new(new: &'a Policy, owners: &'a Owners) -> Self {
-        let asks =
-            |rule: &&policy::Rule| rule.facts().iter().any(|fact| fact.starts_with("session."));
+        let asking = |wanted: &dyn Fn(&str) -> bool| {
+            let asks = |rule: &&policy::Rule| rule.facts().iter().any(|fact| wanted(fact));
+            let rules = new.rules().filter(asks);
+            rules.map(|rule| rule.id().to_owned()).collect()
+        };
         Self {
             new,
             owners,
-            stateful: new
-                .rules()
-                .filter(asks)
-                .map(|rule| rule.id().to_owned())
-                .collect(),
+            stateful: asking(&|fact| fact.starts_with("session.")),
+            unrecorded: asking(&|fact| UNRECORDED.iter().any(|one| fact.starts_with(one))),
             decided: 0,
             not_decided: 0,
+            not_a_policys: 0,
             unsure: 0,
             groups: BTreeMap::new(),
         }
@@ -189,6 +202,10 @@ impl<'a> Replay<'a> {
             self.not_decided += 1;
             return Ok(());
         };
+        if is_refused_by_no_policy(&call) {
+            self.not_a_policys += 1;
+            return Ok(());
+        }
         self.decided += 1;
         self.unsure += u64::from(self.is_unsure(&call));
         let unused = self.new.budgets().iter();
@@ -265,7 +282,8 @@ impl<'a> Replay<'a> {
     /// Whether something is asked of the call that the ledger does not hold.
     fn is_unsure(&self, call: &ToolCall) -> bool {
         let by_rule = !self.stateful.is_empty() && call.session().is_some();
-        by_rule || self.new.budgets().iter().any(|budget| budget.applies(call))
+        let by_request = !self.unrecorded.is_empty() && call.tool() == REQUEST_TOOL;
+        by_rule || by_request || self.new.budgets().iter().any(|budget| budget.applies(call))
     }
 
     fn status(&self) -> ExitCode {
@@ -295,6 +313,12 @@ fn call(reader: &Reader, seq: u64, recorded: &Recorded) -> Result<Option<ToolCal
         return Ok(None);
     };
     Ok(ToolCall::new(&recorded.tool, arguments, principal, session.as_deref()).ok())
+}
+
+/// Malformed, unreachable, beyond a budget: the proxy says so in the arguments.
+fn is_refused_by_no_policy(call: &ToolCall) -> bool {
+    let reason = call.arguments().get("reason").and_then(Value::as_str);
+    call.tool() == REQUEST_TOOL && reason.is_some_and(|reason| !BY_POLICY.contains(&reason))
 }
 
 // ---- telling ------------------------------------------------------------------------------------
@@ -333,6 +357,12 @@ impl Replay<'_> {
                 self.not_decided
             ));
         }
+        if self.not_a_policys > 0 {
+            show::line(&format!(
+                "{} requests were refused by the egress proxy itself and left out",
+                self.not_a_policys
+            ));
+        }
         show::line(&format!(
             "{}: {} of {} recorded calls would have been decided otherwise",
             new.display(),
@@ -343,7 +373,7 @@ impl Replay<'_> {
 
     /// The rules and budgets that ask for what earlier calls did.
     fn asking(&self) -> Vec<&str> {
-        let rules = self.stateful.iter().map(String::as_str);
+        let rules = self.stateful.union(&self.unrecorded).map(String::as_str);
         let budgets = self.new.budgets().iter().map(|budget| budget.id());
         rules.chain(budgets).collect()
     }
@@ -416,6 +446,7 @@ impl Replay<'_> {
             "decided": self.decided,
             "changed": self.changed(),
             "not_decided": self.not_decided,
+            "refused_by_the_proxy": self.not_a_policys,
             "not_recorded": { "calls": self.unsure, "asked_by": self.asking() },
             "changes": changes.collect::<Vec<_>>(),
             "owners": owners.collect::<serde_json::Map<_, _>>(),
