@@ -664,6 +664,51 @@ fn a_killed_daemon_leaves_no_socket_after_its_next_start() {
     assert!(containers_of(world.state.path()).is_empty());
 }
 
+/// The steps of a call (`harness/src/fault.rs`), and whether its container is there by then.
+const POINTS: [(&str, bool); 10] = [
+    ("received", false),
+    ("parsed", false),
+    ("decided", false),
+    ("decision_recorded", false),
+    ("admitted", false),
+    ("worker_ready", true),
+    ("request_sent", true),
+    ("worker_answered", true),
+    ("outcome_recorded", false),
+    ("replying", false),
+];
+
+/// No container, socket or mount.
+#[test]
+fn a_daemon_that_is_killed_at_any_point_leaves_nothing_after_its_next_start() {
+    if !can_run() {
+        return;
+    }
+    for (point, has_container) in POINTS {
+        let mut world = World::with("", &[("LAZARET_FAULT", point)]);
+        let text = format!("{CURL} {}", world.http("/hello"));
+        let lost = bash(&world.client(), INSPECTED, &text);
+        assert!(lost.broke.is_some(), "{point}: {lost:?}");
+        let killed = world.daemon.take().unwrap().wait(Duration::from_secs(5));
+        assert!(killed.is_some_and(|status| !status.success()), "{point}");
+        let state = world.state.path().to_owned();
+        if has_container {
+            assert!(!containers_of(&state).is_empty(), "control: {point}");
+            assert!(!world.doors().is_empty(), "control: {point}");
+        }
+        let daemon = Daemon::start_with(Options::default().state(&state));
+        eventually("they are removed", || {
+            containers_of(&state).is_empty() && world.doors().is_empty()
+        });
+        daemon.stop();
+        let mounts = fs::read_to_string("/proc/mounts").unwrap();
+        assert!(
+            !mounts.contains(state.to_str().unwrap()),
+            "{point}: {mounts}"
+        );
+    }
+}
+
 /// The request that a budget allows goes out, also where its address is asked about: the command
 /// and three requests are four calls, and name one host.
 #[test]
