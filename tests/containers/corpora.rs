@@ -35,6 +35,9 @@ const CLIENTS: usize = 2;
 /// Programs of each category in the subset.
 const EACH: usize = 1;
 
+/// Benign programs in the subset: one of so many.
+const ONE_OF: usize = 4;
+
 /// What a hostile program gets.
 const WALL_MS: u64 = 5_000;
 
@@ -70,13 +73,18 @@ fn run(
 }
 
 #[test]
-fn every_humaneval_program_passes_in_gvisor_and_on_the_hosts_kernel() {
+fn humaneval_programs_pass_in_gvisor_and_on_the_hosts_kernel() {
     if !can_run() {
         return;
     }
-    let Some(cases) = corpus::load("humaneval") else {
+    let Some(all) = corpus::load("humaneval") else {
         return;
     };
+    let cases = match std::env::var_os("LAZARET_WHOLE_CORPUS") {
+        Some(_) => all,
+        None => all.into_iter().step_by(ONE_OF).collect(),
+    };
+    assert!(!cases.is_empty());
     let state = tempfile::tempdir().unwrap();
     let daemon = Daemon::start_with(options(state.path()));
     for profile in PROFILES {

@@ -22,7 +22,7 @@ use crate::workspace::Workspace;
 /// The version that `fuzz/` was written for.
 const VERSION: &str = "0.13.2";
 /// How long each target runs in CI.
-const CI_SECONDS: u64 = 20;
+const CI_SECONDS: u64 = 8;
 /// The target whose comparison takes long to compile, and the feature that it needs.
 const HEAVY: &str = "cedar";
 
