@@ -17,13 +17,11 @@
 mod support;
 
 use std::fs;
-use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use appliance_tests::command::program;
+use appliance_tests::files::Files;
 use container_init::{
     EGRESS_SOCKET, End, InitLimits, MAX_SAID_BYTES, PROXY_PORT, Said, Start, read_frame,
     write_frame,
@@ -128,51 +126,6 @@ fn is_there(program: &str) -> bool {
     found
 }
 
-/// Files over HTTP, as a registry serves them.
-struct Files {
-    process: Child,
-    folder: tempfile::TempDir,
-    port: u16,
-}
-
-impl Files {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = free.local_addr().unwrap().port();
-        drop(free);
-        let process = Command::new("python3")
-            .args(["-m", "http.server", "--bind", "127.0.0.1"])
-            .arg(port.to_string())
-            .current_dir(folder.path())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let since = Instant::now();
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(since.elapsed() < Duration::from_secs(20));
-            thread::sleep(Duration::from_millis(50));
-        }
-        Self {
-            process,
-            folder,
-            port,
-        }
-    }
-
-    fn url(&self, path: &str) -> String {
-        format!("http://a.test:{}/{path}", self.port)
-    }
-}
-
-impl Drop for Files {
-    fn drop(&mut self) {
-        drop(self.process.kill());
-        drop(self.process.wait());
-    }
-}
-
 #[test]
 fn npm() {
     if !is_there("npm") {
@@ -180,7 +133,7 @@ fn npm() {
     }
     let world = World::new();
     let files = Files::new();
-    let registry = files.folder.path().join("registry");
+    let registry = files.folder().join("registry");
     fs::create_dir_all(registry.join("package")).unwrap();
     let package = r#"{"name":"greeting","version":"1.0.0"}"#;
     fs::write(registry.join("package/package.json"), package).unwrap();

@@ -15,13 +15,14 @@ mod support;
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use appliance_tests::command::verify;
-use appliance_tests::containers::{bash, can_run, containers_of, with};
+use appliance_tests::containers::{bash, can_run, containers_of, eventually, with};
 use appliance_tests::daemon::{Answer, Client, Daemon, Options};
+use appliance_tests::files::Files;
 use appliance_tests::ledger::{self, Request};
 use serde_json::json;
 use support::dns::NameServer;
@@ -257,67 +258,6 @@ fn inspected_profile() -> String {
     let text = text.replace(rank, "rank = 900");
     let text = text.replace("[tools]\n", "[tools]\nhttp_request = \"shell\"\n");
     text + "\n[layers.egress_proxy]\ninspect = \"everything\"\nwhy = \"tests\"\n"
-}
-
-/// Files over HTTP, as mirrors and registries serve them.
-struct Files {
-    process: Child,
-    folder: tempfile::TempDir,
-    port: u16,
-}
-
-impl Files {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = free.local_addr().unwrap().port();
-        drop(free);
-        let process = Command::new("python3")
-            .args(["-m", "http.server", "--bind", "127.0.0.1"])
-            .arg(port.to_string())
-            .current_dir(folder.path())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        eventually("a server of files", || {
-            std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()
-        });
-        Self {
-            process,
-            folder,
-            port,
-        }
-    }
-
-    fn url(&self, path: &str) -> String {
-        format!("http://a.test:{}/{path}", self.port)
-    }
-
-    /// Puts into the folder what a program makes there.
-    fn make(&self, program: &str, arguments: &[&str]) {
-        let done = Command::new(program)
-            .args(arguments)
-            .current_dir(self.folder.path())
-            .output()
-            .unwrap();
-        assert!(done.status.success(), "{done:?}");
-    }
-}
-
-impl Drop for Files {
-    fn drop(&mut self) {
-        drop(self.process.kill());
-        drop(self.process.wait());
-    }
-}
-
-fn eventually(what: &str, holds: impl Fn() -> bool) {
-    let until = Instant::now() + Duration::from_secs(20);
-    while !holds() {
-        assert!(Instant::now() < until, "{what}");
-        thread::sleep(Duration::from_millis(50));
-    }
 }
 
 const CURL: &str = "curl --silent --show-error --fail-with-body --max-time 20";

@@ -16,25 +16,14 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use appliance_tests::command::{finish, program};
 use appliance_tests::containers::{
-    PROFILES, bash, can_run, containers_of, daemon, docker, options,
+    PROFILES, bash, can_run, containers_of, daemon, docker, eventually, options,
 };
 use appliance_tests::daemon::Daemon;
 use serde_json::Value;
-
-/// Making one ahead takes a second or so.
-const AHEAD: Duration = Duration::from_secs(20);
-
-fn eventually(what: &str, holds: impl Fn() -> bool) {
-    let until = Instant::now() + AHEAD;
-    while !holds() {
-        assert!(Instant::now() < until, "{what}");
-        thread::sleep(Duration::from_millis(100));
-    }
-}
 
 #[test]
 fn a_container_is_made_ahead_and_compared_when_it_is_taken() {

@@ -5,6 +5,8 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -210,4 +212,16 @@ pub fn with(client: &Client, profile: &str, language: &str, code: &str, more: Va
         request.extend(more);
     }
     client.execute(&request)
+}
+
+/// Waits until something holds, for at most twenty seconds.
+///
+/// # Panics
+/// When it does not.
+pub fn eventually(what: &str, holds: impl Fn() -> bool) {
+    let until = Instant::now() + Duration::from_secs(20);
+    while !holds() {
+        assert!(Instant::now() < until, "{what}");
+        thread::sleep(Duration::from_millis(50));
+    }
 }

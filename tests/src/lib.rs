@@ -23,6 +23,7 @@ pub mod compiler;
 pub mod containers;
 pub mod corpus;
 pub mod daemon;
+pub mod files;
 pub mod ledger;
 pub mod process;
 pub mod redcode;

@@ -251,7 +251,8 @@ async fn write(into: &Arc<dyn Sink>, ended: &mut Vec<EgressRecord>) {
         writing.spawn(async move { into.record(record).await });
     }
     while let Some(written) = writing.join_next().await {
-        if let Ok(Err(error)) = written {
+        let written = written.unwrap_or_else(|broken| Err(NotRecorded(broken.to_string())));
+        if let Err(error) = written {
             tracing::error!(%error, "a request's end is not in the ledger");
         }
     }
